@@ -1,0 +1,252 @@
+"""Every exception that devsession raises, as one tree.
+
+::
+
+    DevsessionError
+    ├── UsageError                  the caller asked for something that cannot be (also a ValueError)
+    ├── BoardNotFoundError          no board answers to that name
+    ├── AmbiguousBoardError         several do; carries their names
+    ├── LinkError                   the byte stream to a board
+    │   ├── PortNotFoundError       no such port
+    │   ├── PortBusyError           somebody holds it; says who
+    │   ├── PortPermissionError     not allowed; says which group would be
+    │   ├── LinkLostError           unplugged, or the process behind it is gone
+    │   └── LinkClosedError         used after it was closed, or before it was opened
+    ├── ProtocolError               what was said on the wire
+    │   ├── LocalProtocolError      we asked the engine for something its state does not allow
+    │   └── RemoteProtocolError     the board broke the protocol; the engine is latched FAILED
+    ├── RawReplError                the raw REPL could not be entered; says what was seen instead
+    ├── DeadlineError               a deadline passed (also a TimeoutError)
+    ├── DeviceError                 the program on the board raised; type, message, traceback, frames, errno
+    ├── DeviceResetError            the board was reset under the caller; its state there is gone
+    ├── UncertainExecutionError     the command may or may not have run: it was not repeated
+    ├── UnrepresentableValueError   a value on the board has no faithful form here
+    ├── RecoveryError               the board could not be brought back; says what was tried
+    └── SimulatorError              a simulated board
+        ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
+        └── InterpreterTooOldError      one was found, and it is too old
+
+Each carries, where known, ``board`` (its URL), ``phase`` (what was being done), ``seen`` (the last bytes that came from the
+board) and ``hint`` (what to try); ``str()`` shows all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# Enough of the board's last words to recognise them, few enough for one line of a log.
+SEEN_SHOWN = 120
+
+
+def shown(data: bytes, limit: int = SEEN_SHOWN) -> str:
+    """Return bytes from a board as printable ASCII, the last ``limit`` of them, safe for any terminal."""
+    text = ascii(data[-limit:])
+    return f"...{text}" if len(data) > limit else text
+
+
+class DevsessionError(Exception):
+    """Base of everything devsession raises on purpose.
+
+    Arguments: ``message``; ``board`` the URL; ``phase`` such as ``"open"`` or ``"exec"``; ``seen`` the bytes last received;
+    ``hint`` one line of what to try. All but the message are optional.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        board: str | None = None,
+        phase: str | None = None,
+        seen: bytes = b"",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.board = board
+        self.phase = phase
+        self.seen = seen
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = ", ".join(
+            part
+            for part in (
+                f"board {self.board}" if self.board else "",
+                f"during {self.phase}" if self.phase else "",
+                f"last seen {shown(self.seen)}" if self.seen else "",
+            )
+            if part
+        )
+        text = f"{self.message} ({where})" if where else self.message
+        return f"{text}\n  try: {self.hint}" if self.hint else text
+
+
+class UsageError(DevsessionError, ValueError):
+    """The caller asked for something that cannot be done; nothing was sent."""
+
+
+class BoardNotFoundError(DevsessionError):
+    """No board answers to the name given, or none is attached."""
+
+
+class AmbiguousBoardError(DevsessionError):
+    """Several boards answer; ``candidates`` holds their URLs."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.candidates = candidates
+
+
+class LinkError(DevsessionError):
+    """The byte stream to a board failed."""
+
+
+class PortNotFoundError(LinkError):
+    """There is no such port."""
+
+
+class PortBusyError(LinkError):
+    """The port is held by somebody else; ``holder`` says who, when that could be found out."""
+
+    def __init__(self, message: str, *, holder: str | None = None, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="open", hint="close the other program, or wait for it")
+        self.holder = holder
+
+
+class PortPermissionError(LinkError):
+    """This user may not open the port; ``group`` is the group that may, when there is one."""
+
+    def __init__(
+        self, message: str, *, group: str | None = None, board: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, board=board, phase="open", hint=hint)
+        self.group = group
+
+
+class LinkLostError(LinkError):
+    """The link ended by itself: the board was unplugged, or the process behind it is gone."""
+
+
+class LinkClosedError(LinkError):
+    """The link was used before it was opened or after it was closed."""
+
+
+class ProtocolError(DevsessionError):
+    """Something on the wire was out of order."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side asked for something that the engine's state does not allow; nothing was sent."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The board broke the protocol; the engine stays FAILED until the raw REPL is entered again."""
+
+
+class RawReplError(DevsessionError):
+    """The raw REPL could not be entered; ``verdict`` names what answered instead."""
+
+    def __init__(
+        self, message: str, *, verdict: str, board: str | None = None, seen: bytes = b"", hint: str | None = None
+    ) -> None:
+        super().__init__(message, board=board, phase="attach", seen=seen, hint=hint)
+        self.verdict = verdict
+
+
+class DeadlineError(DevsessionError, TimeoutError):
+    """A deadline passed; ``timeout`` is the limit in seconds, ``output`` what the program had printed."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        timeout: float,
+        output: bytes = b"",
+        board: str | None = None,
+        phase: str | None = None,
+        seen: bytes = b"",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, board=board, phase=phase, seen=seen, hint=hint)
+        self.timeout = timeout
+        self.output = output
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a traceback from a board: file, line counted from 1, name of the function."""
+
+    file: str
+    line: int
+    function: str
+
+
+class DeviceError(DevsessionError):
+    """The program on the board raised.
+
+    ``kind`` is the exception's class name, ``text`` its message, ``traceback`` the board's own text, ``frames`` its frames, outermost
+    first, ``errno`` the number of an ``OSError`` (``None`` where the board gives none), ``output`` what was printed before.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        text: str,
+        *,
+        traceback: str = "",
+        frames: tuple[Frame, ...] = (),
+        errno: int | None = None,
+        output: bytes = b"",
+        board: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(f"{kind}: {text}" if text else kind, board=board, hint=hint)
+        self.kind = kind
+        self.text = text
+        self.traceback = traceback
+        self.frames = frames
+        self.errno = errno
+        self.output = output
+
+
+class DeviceResetError(DevsessionError):
+    """The board was reset while the caller relied on it: variables, imports and helpers there are gone."""
+
+
+class UncertainExecutionError(DevsessionError):
+    """The link failed between sending a command and hearing of it; it may have run, so it was not sent again."""
+
+
+class UnrepresentableValueError(DevsessionError):
+    """A value on the board has no faithful form on this side; ``type_name`` and ``text`` are its class and ``repr`` there."""
+
+    def __init__(self, message: str, *, type_name: str = "", text: str = "", board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="eval", hint="return numbers, strings, bytes or containers of them")
+        self.type_name = type_name
+        self.text = text
+
+
+class RecoveryError(DevsessionError):
+    """The board could not be brought back to a prompt; ``tried`` names each attempt in order."""
+
+    def __init__(
+        self, message: str, *, tried: tuple[str, ...], board: str | None = None, seen: bytes = b"", hint: str | None = None
+    ) -> None:
+        super().__init__(message, board=board, phase="recovery", seen=seen, hint=hint)
+        self.tried = tried
+
+
+class SimulatorError(DevsessionError):
+    """A simulated board could not be made or kept."""
+
+
+class InterpreterNotFoundError(SimulatorError):
+    """No MicroPython interpreter was found, and none could be fetched."""
+
+
+class InterpreterTooOldError(SimulatorError):
+    """The MicroPython interpreter found is older than simulated boards need; ``version`` is its version."""
+
+    def __init__(self, message: str, *, version: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.version = version

@@ -1,0 +1,1 @@
+"""Bytes in and out of a board: links, and wrappers that count or keep what passes."""
