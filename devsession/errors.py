@@ -147,7 +147,13 @@ class RawReplError(DevsessionError):
     """The raw REPL could not be entered; ``verdict`` names what answered instead."""
 
     def __init__(
-        self, message: str, *, verdict: str, board: str | None = None, seen: bytes = b"", hint: str | None = None
+        self,
+        message: str,
+        *,
+        verdict: str,
+        board: str | None = None,
+        seen: bytes = b"",
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, board=board, phase="attach", seen=seen, hint=hint)
         self.verdict = verdict
@@ -220,8 +226,12 @@ class UncertainExecutionError(DevsessionError):
 class UnrepresentableValueError(DevsessionError):
     """A value on the board has no faithful form on this side; ``type_name`` and ``text`` are its class and ``repr`` there."""
 
-    def __init__(self, message: str, *, type_name: str = "", text: str = "", board: str | None = None) -> None:
-        super().__init__(message, board=board, phase="eval", hint="return numbers, strings, bytes or containers of them")
+    def __init__(
+        self, message: str, *, type_name: str = "", text: str = "", board: str | None = None
+    ) -> None:
+        super().__init__(
+            message, board=board, phase="eval", hint="return numbers, strings, bytes or containers of them"
+        )
         self.type_name = type_name
         self.text = text
 
@@ -230,7 +240,13 @@ class RecoveryError(DevsessionError):
     """The board could not be brought back to a prompt; ``tried`` names each attempt in order."""
 
     def __init__(
-        self, message: str, *, tried: tuple[str, ...], board: str | None = None, seen: bytes = b"", hint: str | None = None
+        self,
+        message: str,
+        *,
+        tried: tuple[str, ...],
+        board: str | None = None,
+        seen: bytes = b"",
+        hint: str | None = None,
     ) -> None:
         super().__init__(message, board=board, phase="recovery", seen=seen, hint=hint)
         self.tried = tried

@@ -1,0 +1,171 @@
+r"""Entering the raw REPL, whatever the board is doing, and naming what it was when that fails.
+
+The first try is one write, ``\r\x03\r\x01``: one turn on a board at a prompt. Boards that drop what follows a Ctrl-C in the same
+packet, that are still booting, or whose program takes its time to stop, get Ctrl-C alone, silence, then ``\r\x01``, with growing
+gaps, until the banner comes or the time is over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+# The banner is never translated; its head may be lost (scientifichackers/ampy#43), its tail decides.
+BANNER = b"raw REPL; CTRL-B to exit\r\n>"
+BANNER_TAIL = b"L; CTRL-B to exit\r\n>"
+
+# A board at a prompt answers the first try within milliseconds; USB hubs and slow UARTs take tens of them.
+FIRST_WAIT = 0.3
+# Silence after Ctrl-C that says: the traceback is out, whatever was running has stopped. USB frames are 1 ms, UART bytes less.
+QUIET = 0.05
+# A program that never stops printing is not waited for longer than this before asking for raw mode all the same.
+DRAIN_LIMIT = 0.5
+# The wait for a banner after asking again, doubled at each try: slow boards need up to 2 s after an open that reset them.
+FIRST_GAP = 0.2
+LAST_GAP = 2.0
+_SEEN_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a board that did not enter the raw REPL seems to be doing: a name, a sentence, and what to try."""
+
+    name: str
+    message: str
+    hint: str
+
+
+_VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
+    (
+        re.compile(rb"waiting for download|DOWNLOAD\(|DOWNLOAD_BOOT"),
+        Verdict("bootloader", "the chip waits in its boot loader", "release BOOT/GPIO0 and reset the board"),
+    ),
+    (
+        re.compile(rb"Press any key to enter the REPL|code\.py output:"),
+        Verdict(
+            "circuitpython-waiting",
+            "CircuitPython is running code.py or waiting, and did not open its REPL",
+            "press Ctrl-C in a terminal, or stop auto-reload from the host's writes to the drive",
+        ),
+    ),
+    (
+        re.compile(rb"ets [A-Z][a-z]{2} |rst:0x[0-9a-f]+|ESP-ROM:|boot: ESP-IDF"),
+        Verdict(
+            "boot-noise",
+            "the board keeps printing its boot log",
+            "it may be resetting in a loop: look at power, main.py, watchdog",
+        ),
+    ),
+    (
+        re.compile(rb"=== (?:[^\n]*)?\Z"),
+        Verdict(
+            "paste-mode",
+            "the board is in paste mode and did not leave it",
+            "press Ctrl-C in a terminal, then try again",
+        ),
+    ),
+    (
+        re.compile(rb"\.\.\. [^\n]*\Z"),
+        Verdict(
+            "half-typed",
+            "the board's prompt holds a half-typed block",
+            "press Ctrl-C in a terminal, then try again",
+        ),
+    ),
+    (
+        re.compile(rb"\x18"),
+        Verdict(
+            "mount", "the board is serving an mpremote mount", "end the mpremote session, or reset the board"
+        ),
+    ),
+    (
+        re.compile(rb"Adafruit CircuitPython|MicroPython v?\d|>>> \Z"),
+        Verdict(
+            "friendly-only",
+            "a MicroPython prompt answers, but it does not take Ctrl-A",
+            "something between here and the board may swallow control characters (a terminal server, a shell)",
+        ),
+    ),
+    (
+        re.compile(rb"login: ?\Z|[Pp]assword: ?\Z|[\$#] \Z|\bERROR\r\n|\^C"),
+        Verdict("not-micropython", "something answers that is not MicroPython", "is this the right port?"),
+    ),
+)
+_SILENT = Verdict(
+    "silent",
+    "nothing answered",
+    "is it the right port, is the board powered, and does its firmware have a REPL here?",
+)
+_GARBLED = Verdict(
+    "wrong-baud", "unreadable bytes came back", "the baud rate is probably wrong: most boards use 115200"
+)
+_BUSY = Verdict(
+    "busy", "a program is running that Ctrl-C does not stop", "reset the board, or power it off and on"
+)
+_GARBLED_SHARE = 0.3
+
+
+def classify(seen: bytes) -> Verdict:
+    """Return what a board is probably doing from the last bytes that it sent."""
+    if not seen:
+        return _SILENT
+    for pattern, verdict in _VERDICTS:
+        if pattern.search(seen):
+            return verdict
+    odd = sum(byte >= 0x80 or byte < 0x07 for byte in seen)
+    return _GARBLED if odd > _GARBLED_SHARE * len(seen) else _BUSY
+
+
+class Step(Enum):
+    """Where an entry stands."""
+
+    FIRST = "first"  # everything was sent in one write
+    DRAINING = "draining"  # Ctrl-C was sent alone, waiting for silence
+    ASKED = "asked"  # Ctrl-A was sent, waiting for the banner
+
+
+class Entry:
+    """One attempt to enter the raw REPL: what to write when, until the banner is there.
+
+    ``start`` returns the first bytes to write; ``receive`` takes what came; ``tick`` returns what to write at ``wake`` or later.
+    The caller holds the deadline.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.seen = bytearray()
+        self.wake = now + FIRST_WAIT
+        self._step = Step.FIRST
+        self._gap = FIRST_GAP
+        self._drained_by = now
+
+    @staticmethod
+    def start() -> bytes:
+        """Return the first try, whole."""
+        return b"\r\x03\r\x01"
+
+    def receive(self, data: bytes, now: float) -> int:
+        """Take received bytes; return how many of the latest belong after the banner, or -1 while it is not there yet."""
+        before = len(self.seen)
+        self.seen += data
+        at = self.seen.find(BANNER_TAIL, max(0, before - len(BANNER_TAIL)))
+        if at >= 0:
+            rest = len(self.seen) - at - len(BANNER_TAIL)
+            del self.seen[len(self.seen) - rest :]
+            return rest
+        del self.seen[: max(0, len(self.seen) - _SEEN_KEPT)]
+        if self._step is Step.DRAINING:
+            self.wake = min(now + QUIET, self._drained_by)
+        return -1
+
+    def tick(self, now: float) -> bytes:
+        """Return what to write now that ``wake`` has passed, and set the next ``wake``."""
+        if self._step is Step.DRAINING:
+            self._step = Step.ASKED
+            self.wake = now + self._gap
+            self._gap = min(self._gap * 2, LAST_GAP)
+            return b"\r\x01"
+        self._step = Step.DRAINING
+        self.wake = now + QUIET
+        self._drained_by = now + DRAIN_LIMIT
+        return b"\x03"
