@@ -29,8 +29,9 @@ def _devsession():
     def x(k,n,m,s,g):
         e=''
         o=[]
-        # the line end shows the host whether this port cooks them
-        w(k,n,'S','','\n')
+        # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
+        from gc import mem_free
+        w(k,n,'S','' if c[0]==k else str(mem_free()),'\n')
         try:
             if m>1:return w(k,n,'V',repr(c),'')
             c[0]=k

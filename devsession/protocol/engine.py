@@ -45,6 +45,8 @@ CLOSING_GRACE = 0.3
 # A Ctrl-C in the first milliseconds of a command can be eaten as data (5-10 % within 1 ms on the unix port, seen on boards too).
 INTERRUPT_GAP = 0.05
 INTERRUPT_GAP_LIMIT = 0.5
+# After the banner instead of an answer to the request for raw-paste: the answer may be on its way behind a banner that came late.
+ASK_AGAIN_GAP = 0.05
 
 
 class Engine:
@@ -65,8 +67,10 @@ class Engine:
         self._command = Command(b"pass")
         self._paste = Paste(b"", 0)
         self._asked_again = False
+        self._ask_again_at: float | None = None
         self._started = False
         self._line_end_seen = False
+        self._note = b""
         self._reported = False
         self._error = bytearray()
         self._closing_since = 0.0
@@ -103,6 +107,7 @@ class Engine:
         self._command = command
         self._asked_again = self._started = self._line_end_seen = self._reported = False
         self._error.clear()
+        self._ask_again_at = None
         self._interrupts = None
         self._suspicion.clear()
         self._outgoing += raw_paste.REQUEST if command.paste else command.code + SEPARATOR
@@ -116,7 +121,7 @@ class Engine:
         if self._interrupts is None:
             self._outgoing += INTERRUPT
             self._interrupts = (now + INTERRUPT_GAP, INTERRUPT_GAP)
-            self._suspicion.interrupted = True
+            self._suspicion.interrupt(now)
             if self.state is State.PASTING:
                 # Our own abort: the board answers at once, and an acknowledgement would be a soft reset.
                 self._move(Move.PASTE_END)
@@ -125,6 +130,10 @@ class Engine:
         """Ask for a soft reset; Rebooted follows. Only at the raw prompt."""
         self._move(Move.REBOOT)
         self._outgoing += SEPARATOR
+
+    def distrust(self) -> None:
+        """Latch FAILED although nothing broke: what the board makes of bytes it was sent is not known, entering again settles it."""
+        self._move(Move.VIOLATION)
 
     def leave(self) -> None:
         """Ask for the friendly REPL; Detached follows. Only at the raw prompt."""
@@ -147,6 +156,8 @@ class Engine:
         times = [self._interrupts[0]] if self._interrupts else []
         if self.state in BUSY and self._suspicion.wake is not None:
             times.append(self._suspicion.wake)
+        if self.state is State.ASKING and self._ask_again_at is not None:
+            times.append(self._ask_again_at)
         if self.state is State.CLOSING:
             times.append(self._closing_since + CLOSING_GRACE)
         return min(times, default=None)
@@ -188,6 +199,8 @@ class Engine:
             gap = min(self._interrupts[1] * 2, INTERRUPT_GAP_LIMIT)
             self._interrupts = (now + gap, gap)
             self._outgoing += INTERRUPT
+        if self.state is State.ASKING and self._ask_again_at is not None and now >= self._ask_again_at:
+            self._ask_again(events)
         if self.state is State.CLOSING and now >= self._closing_since + CLOSING_GRACE:
             self._scan_closing(events, now)
             self._closing_since = now
@@ -212,7 +225,7 @@ class Engine:
         self._stray(events, self._buffer.clear())
         return False
 
-    def _scan_asking(self, events: list[Event], _now: float) -> bool:
+    def _scan_asking(self, events: list[Event], now: float) -> bool:
         data = bytes(self._buffer)
         at = {reply: data.find(reply) for reply in (raw_paste.ACCEPTED, raw_paste.REFUSED, BANNER_TAIL)}
         first = min((reply for reply in at if at[reply] >= 0), key=at.__getitem__, default=None)
@@ -220,37 +233,30 @@ class Engine:
             return False
         before = self._buffer.take(at[first])
         if first is BANNER_TAIL:
+            # `ra`: there is no raw-paste, or the line was not empty (asking once more tells which), or a banner came late.
             self._buffer.take(len(BANNER_TAIL))
-            return self._ask_again(events)
+            self._ask_again_at = now + ASK_AGAIN_GAP
+            return True
         self._stray(events, before)
-        if first is raw_paste.REFUSED:
-            self._buffer.take(len(raw_paste.REFUSED))
-            return self._go_plain(events)
-        return self._granted()
+        if first is raw_paste.ACCEPTED:
+            return self._granted()
+        self._buffer.take(len(raw_paste.REFUSED))
+        events.append(PasteRefused())
+        self._move(Move.REFUSE)
+        self._closing_since = now
+        return True
 
-    def _ask_again(self, events: list[Event]) -> bool:
-        # `ra`: either there is no raw-paste, or the line was not empty; asking once more tells which.
+    def _ask_again(self, events: list[Event]) -> None:
+        self._ask_again_at = None
         if self._interrupts is not None:
             self._finish(events, Ending.FRAMED, Move.BANNER)
         elif self._asked_again:
-            return self._go_plain(events)
+            events.append(PasteRefused())
+            self._finish(events, Ending.FRAMED, Move.BANNER)
         else:
             self._asked_again = True
             self._move(Move.ASK_AGAIN)
             self._outgoing += raw_paste.REQUEST
-        return bool(self._buffer)
-
-    def _go_plain(self, events: list[Event]) -> bool:
-        try:
-            self._command = Command(self._command.code, self._command.key)
-        except LocalProtocolError:
-            # Nothing was sent: the board stands at its prompt.
-            self._finish(events, Ending.FRAMED, Move.BANNER)
-            raise
-        events.append(PasteRefused())
-        self._move(Move.REFUSE)
-        self._outgoing += self._command.code + SEPARATOR
-        return True
 
     def _granted(self) -> bool:
         if len(self._buffer) < raw_paste.HEADER_SIZE:
@@ -261,6 +267,7 @@ class Engine:
             raise RemoteProtocolError(
                 "the board offers raw-paste with a window of 0", phase="exec", seen=self.heard
             )
+        self._ask_again_at = None
         self._move(Move.GRANT)
         self._paste = Paste(self._command.code, window)
         if self._interrupts is not None:
@@ -336,6 +343,7 @@ class Engine:
         self._stray(events, plain)
         if isinstance(found, records.Record) and found.kind is Kind.STARTED:
             self._started = True
+            self._note = found.payload
             self._move(Move.START)
         return found is not None
 
@@ -365,7 +373,7 @@ class Engine:
         cooked = head == b"\r\n"
         self._buffer.take(2 if cooked else head[:1] == b"\n")
         self._line_end_seen = True
-        events.append(Started(cooked))
+        events.append(Started(cooked, self._note))
         return True
 
     def _damaged(self, found: records.Damaged) -> None:

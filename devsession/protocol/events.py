@@ -29,9 +29,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    r"""The command's own start record came; ``cooked``: this port sends ``\r\n`` for every ``\n`` printed."""
+    r"""The command's own start record came.
+
+    ``cooked``: this port sends ``\r\n`` for every ``\n`` printed. ``note`` is the record's payload: the free heap at the first exec.
+    """
 
     cooked: bool
+    note: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class PasteRefused:
-    """The board has no raw-paste; the command goes on as a plain raw one."""
+    """The board has no raw-paste: nothing was sent but the question, and Finished follows."""
 
 
 class Ending(Enum):

@@ -30,7 +30,7 @@ class Mode(Enum):
 
 
 def normalise(source: str) -> str:
-    """Return ``source`` with ``\\n`` line ends, and moved to the left when its first line is indented."""
+    r"""Return ``source`` with ``\n`` line ends, and moved to the left when its first line is indented."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     first = next((line for line in source.split("\n") if line.strip()), "")
     return textwrap.dedent(source) if first[:1] in {" ", "\t"} else source

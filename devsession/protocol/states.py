@@ -63,7 +63,7 @@ _SPECIFIC: dict[State, dict[Move, State]] = {
     State.ASKING: {
         Move.ASK_AGAIN: State.ASKING,
         Move.GRANT: State.PASTING,
-        Move.REFUSE: State.SENT,
+        Move.REFUSE: State.CLOSING,
         Move.BANNER: State.READY,
     },
     State.PASTING: {Move.PASTE_END: State.PASTED, Move.BANNER: State.READY},

@@ -54,10 +54,17 @@ class Suspicion:
         """Take what came, before it is understood."""
         self._tail += data[-_TAIL_KEPT:]
         del self._tail[: max(0, len(self._tail) - _TAIL_KEPT)]
-        looks = self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
-        self.wake = (
-            now + (SILENCE_INTERRUPTED if self.interrupted else SILENCE) if looks and not self.asked else None
-        )
+        self._watch(now)
+
+    def interrupt(self, now: float) -> None:
+        """Know that the command is being interrupted: a prompt is what to expect."""
+        self.interrupted = True
+        self.asked = False
+        self._watch(now)
+
+    def _watch(self, now: float) -> None:
+        looks = not self.asked and self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
+        self.wake = now + (SILENCE_INTERRUPTED if self.interrupted else SILENCE) if looks else None
 
     def tick(self, now: float) -> bytes:
         """Return the question when it is time for it."""

@@ -50,12 +50,13 @@ def _read_int(digits: str) -> int:
         return int(digits)
     half = len(digits) // 2
     sign = -1 if digits[0] == "-" else 1
-    return _read_int(digits[:-half]) * 10**half + sign * _read_int(digits[-half:])
+    scale: int = 10**half
+    return _read_int(digits[:-half]) * scale + sign * _read_int(digits[-half:])
 
 
 def _read_string(token: str) -> str | bytes:
     if token[0] == "b":
-        return codecs.escape_decode(token[2:-1].encode("latin-1"))[0]  # type: ignore[attr-defined, no-any-return]
+        return codecs.escape_decode(token[2:-1].encode("latin-1"))[0]
     return token[1:-1].encode("ascii").decode("unicode_escape")
 
 
@@ -88,6 +89,9 @@ class _Parser:
             return tuple(self._items("(", ")", depth))
         if head == "{":
             return self._dict(depth)
+        return self._scalar(depth)
+
+    def _scalar(self, depth: int) -> Any:
         if match := self._match(_FLOAT):
             return struct.unpack(">d", bytes.fromhex(match[1]))[0]
         if match := self._match(_STRING):

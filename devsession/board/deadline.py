@@ -1,0 +1,24 @@
+"""One deadline, passed down: the caller's limit, not a sum of smaller ones."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment on the monotonic clock, made from ``timeout`` seconds; ``None`` for no limit."""
+
+    timeout: float | None
+    at: float | None
+
+    @classmethod
+    def after(cls, timeout: float | None) -> Deadline:
+        """Return the deadline ``timeout`` seconds from now."""
+        return cls(timeout, None if timeout is None else time.monotonic() + timeout)
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left, never below 0; ``None`` for no limit."""
+        return None if self.at is None else max(0.0, self.at - time.monotonic())

@@ -1,0 +1,123 @@
+"""One program under way: what is to be sent, and what came of it so far."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from devsession.board.deadline import Deadline
+from devsession.board.execution import Execution, Opaque, OutputTail
+from devsession.errors import DeviceError
+from devsession.protocol import tracebacks, values
+from devsession.protocol.cooking import Uncook
+from devsession.protocol.events import Ending, Event, Finished, Output, PasteRefused, Started, Told
+from devsession.protocol.records import Kind
+from devsession.protocol.source import Mode
+
+
+@dataclass(slots=True)
+class Job:
+    """A program for the board: its ``source``, how it is run, how it is called in tracebacks, and its deadline.
+
+    ``feed``, where given, takes the output as it comes; ``more`` is set when there is some.
+    """
+
+    source: str
+    mode: Mode
+    program: str
+    deadline: Deadline
+    prelude: str = ""
+    feed: OutputTail | None = None
+    more: asyncio.Event | None = None
+    begun: float = field(default_factory=time.monotonic)
+    output: OutputTail = field(default_factory=OutputTail)
+    started: bool = False
+    pasted: bool = False
+    paste_refused: bool = False
+    free_heap: int | None = None
+    _uncook: Uncook = field(default_factory=lambda: Uncook(cooked=False))
+    _value: tuple[Kind, str] | None = None
+    _exit: str = ""
+    _traceback: bytearray | None = None
+
+    def take(self, event: Event) -> None:
+        """Take one event of this job's command."""
+        match event:
+            case Output(data):
+                self._print(self._uncook.feed(data))
+            case Started(cooked, note):
+                self.started = True
+                self._uncook = Uncook(cooked=cooked)
+                self.free_heap = int(note) if note else None
+            case PasteRefused():
+                self.paste_refused = True
+            case Told(record):
+                self._told(record.kind, record.payload.decode("utf-8", "backslashreplace"))
+
+    def _print(self, data: bytes) -> None:
+        if self._traceback is not None:
+            self._traceback += data
+        elif data:
+            self.output.append(data)
+            if self.feed is not None and self.more is not None:
+                self.feed.append(data)
+                self.more.set()
+
+    def _told(self, kind: Kind, payload: str) -> None:
+        self._print(self._uncook.flush())
+        if kind is Kind.TRACEBACK:
+            self._traceback = bytearray()
+        elif kind is Kind.ENDED:
+            self._exit = payload
+        else:
+            self._value = (kind, payload)
+
+    def conclude(self, finished: Finished, board: str) -> Execution:
+        """Return what came of it, now that it is over; raises RemoteProtocolError for a value that cannot be read."""
+        error = self._error(finished, board)
+        code, message = _exit_code(values.parse(self._exit) if self._exit else ())
+        return Execution(
+            output_bytes=bytes(self.output),
+            dropped=self.output.dropped,
+            error=error,
+            exit_code=1 if error else code,
+            exit_message=message,
+            duration=time.monotonic() - self.begun,
+            result=self._read_value(),
+        )
+
+    def _read_value(self) -> Any:
+        if self._value is None:
+            return None
+        kind, text = self._value
+        return Opaque(*values.parse_all(text)) if kind is Kind.OPAQUE else values.parse(text)
+
+    def _error(self, finished: Finished, board: str) -> DeviceError | None:
+        said = bytes(self._traceback or b"") + finished.error
+        if not said and finished.ending is not Ending.VERIFIED and self._traceback is None:
+            return None
+        found = tracebacks.parse(said or b"Exception: its end was lost", self.program)
+        return DeviceError(
+            found.kind,
+            found.text,
+            traceback=str(found),
+            frames=found.frames,
+            errno=found.errno,
+            output=bytes(self.output),
+            board=board,
+            hint="the program needs more heap than is free"
+            if found.kind == "MemoryError" and not self.started
+            else None,
+        )
+
+
+def _exit_code(arguments: tuple[Any, ...]) -> tuple[int, str | None]:
+    match arguments:
+        case () | (None,):
+            return 0, None
+        case (bool(), *_) | (int(), *_):
+            return int(arguments[0]) & 0xFF, None
+        case _:
+            return 1, str(arguments[0])

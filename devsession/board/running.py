@@ -1,0 +1,63 @@
+"""A program under way on a board, seen from the caller's side."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from devsession.board.execution import Execution
+from devsession.board.job import Job
+
+
+class Running:
+    """A program that was started and may still run: iterate for its output, ``result()`` for what came of it.
+
+    Use it in ``async with``: leaving the block before the program has ended interrupts it and leaves the board usable.
+    """
+
+    def __init__(self, job: Job, task: asyncio.Task[Execution]) -> None:
+        self._job = job
+        self._task = task
+        assert job.more is not None
+        self._more = job.more
+        task.add_done_callback(lambda _: self._more.set())
+
+    @property
+    def dropped(self) -> int:
+        """Bytes of output that this side was too slow to take: over 10 MiB waiting, the oldest are dropped."""
+        return self._job.feed.dropped if self._job.feed is not None else 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the bytes printed since the last time, waiting for some; ends when the program has ended."""
+        feed = self._job.feed
+        assert feed is not None
+        while not len(feed):
+            if self._task.done():
+                raise StopAsyncIteration
+            self._more.clear()
+            await self._more.wait()
+        return feed.take()
+
+    async def result(self) -> Execution:
+        """Wait for the end and return what came of it; raises what ``Board.run`` raises.
+
+        When cancelled the program runs on: use ``stop``.
+        """
+        return await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """Interrupt the program if it still runs, and wait until the board is at its prompt."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
