@@ -95,8 +95,9 @@ class Job:
         return Opaque(*values.parse_all(text)) if kind is Kind.OPAQUE else values.parse(text)
 
     def _error(self, finished: Finished, board: str) -> DeviceError | None:
-        said = bytes(self._traceback or b"") + finished.error
-        if not said and finished.ending is not Ending.VERIFIED and self._traceback is None:
+        said = bytes(self._traceback or b"") or finished.error
+        silent = not said and finished.ending is not Ending.VERIFIED
+        if self._traceback is None and (finished.ending is Ending.REPORTED or silent):
             return None
         found = tracebacks.parse(said or b"Exception: its end was lost", self.program)
         return DeviceError(

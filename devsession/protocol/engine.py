@@ -216,9 +216,8 @@ class Engine:
             return b""
         self._entry = None
         self._move(Move.BANNER)
-        events.append(
-            Attached(self._titles.feed(bytes(entry.seen[: -len(BANNER_TAIL)])) + self._titles.flush())
-        )
+        noise = bytes(entry.seen).removesuffix(BANNER_TAIL).removesuffix(BANNER.removesuffix(BANNER_TAIL))
+        events.append(Attached(self._titles.feed(noise) + self._titles.flush()))
         return data[len(data) - rest :]
 
     def _scan_ready(self, events: list[Event], _now: float) -> bool:
@@ -459,8 +458,9 @@ class Engine:
     def _undecided(self, events: list[Event]) -> bool:
         """Look for the banner that answers our asking whether the prompt is there; hold back what may become it."""
         data = bytes(self._buffer)
-        if not data.endswith(BANNER):
-            return any(answer.startswith(data) for answer in (BANNER, b"\r\n" + BANNER))
+        answers = (BANNER, b"\r\n" + BANNER)
+        if data not in answers:
+            return any(answer.startswith(data) for answer in answers)
         verdict = self._suspicion.verdict
         self._error += verdict.error
         self._buffer.clear()
