@@ -1,0 +1,1 @@
+def _start(identity, before, terminal): pass

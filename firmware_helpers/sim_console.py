@@ -1,0 +1,245 @@
+# The REPL of real firmware (shared/runtime/pyexec.c of MicroPython), in Python: friendly, raw, raw-paste, soft reset.
+import gc
+import io
+import sys
+from sim_friendly import Friendly
+
+# How the process ends, read by devsession/simulator/supervisor.py.
+EXIT_SOFT = 64
+EXIT_SOFT_RAW = 65
+
+# What raw-paste answers first: accepted, then the window of 128 bytes and its first grant.
+WINDOW = 128
+PASTE_ACCEPTED = b"R\x01\x80\x00\x01"
+RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
+NO_TRACEBACK = "KeyboardInterrupt: \n"
+# The frames of this file in a traceback are not the program's.
+OWN_FRAME = '  File "%s"' % __file__
+
+
+class Paste(io.IOBase):
+    # The body of a raw-paste as a file, so that the port compiles while it arrives and can object early.
+    def __init__(self, terminal):
+        self.terminal = terminal
+        self.left = WINDOW
+        self.ended = False
+        self.aborted = False
+
+    def ioctl(self, request, argument):
+        # Request 11 asks for the size of the reader's buffer: the port takes its least, so that it objects soon.
+        return 1 if request == 11 else 0
+
+    def readinto(self, buffer):
+        # Fills the buffer unless the end comes first: the port takes a short read for the end.
+        filled = 0
+        while filled < len(buffer) and not self.ended:
+            filled += self.take(buffer, filled)
+        return filled
+
+    def take(self, buffer, at):
+        piece = self.terminal.piece()
+        stop = len(piece)
+        for ending in (b"\x03", b"\x04"):
+            found = piece.find(ending, 0, stop)
+            if found >= 0:
+                stop = found
+        count = min(stop, len(buffer) - at)
+        buffer[at : at + count] = piece[:count]
+        self.grant(count)
+        if count == stop and stop < len(piece):
+            self.terminal.rest = piece[stop + 1 :]
+            self.end(piece[stop] == 3)
+        else:
+            self.terminal.rest = piece[count:]
+        return count
+
+    def grant(self, count):
+        self.left -= count
+        while self.left <= 0:
+            self.left += WINDOW
+            self.terminal.write(b"\x01")
+
+    def end(self, aborted):
+        self.ended = True
+        self.aborted = aborted
+        self.terminal.write(b"\x04")
+        if aborted:
+            raise KeyboardInterrupt
+        self.terminal.running()
+
+    def refuse(self):
+        # The program does not compile: say so, then eat what is still coming until the host has understood.
+        if self.ended:
+            return
+        self.ended = True
+        self.terminal.write(b"\x04")
+        while self.terminal.byte() not in b"\x03\x04":
+            pass
+
+
+class Console:
+    def __init__(self, terminal, files, namespace):
+        self.terminal = terminal
+        self.files = files
+        self.namespace = namespace
+        self.friendly = Friendly(terminal, self.run_friendly)
+        self.write = terminal.write
+
+    def run(self, before):
+        raw = before == "raw"
+        if self.run_file("boot.py", raw) and not raw:
+            self.run_file("main.py", raw)
+        while True:
+            try:
+                if raw:
+                    self.raw()
+                else:
+                    self.friendly.run()
+                raw = not raw
+            except KeyboardInterrupt:
+                # Not from the terminal, which is quiet at the prompt: somebody signalled the process.
+                self.terminal.idle()
+
+    def run_file(self, name, raw):
+        try:
+            self.files.stat("/" + name)
+        except OSError:
+            return True
+        error = self.execute(execfile, name, None, raw)
+        self.leave_on_exit(error, raw)
+        if error:
+            self.write(self.traceback(error))
+        return error is None
+
+    def run_friendly(self, source, mode):
+        error = self.execute(exec, source, mode, False)
+        self.leave_on_exit(error, False)
+        if error:
+            self.write(self.traceback(error))
+
+    def raw(self):
+        self.write(RAW_BANNER)
+        line = b""
+        while True:
+            piece = self.terminal.piece()
+            stop = self.control(piece)
+            if stop < 0:
+                line += piece
+                continue
+            byte = piece[stop]
+            self.terminal.rest = piece[stop + 1 :]
+            line += piece[:stop]
+            if byte == 4:
+                self.run_raw(line)
+            elif byte == 2:
+                self.write(b"\r\n")
+                return
+            elif byte == 1:
+                if len(line) == 2 and line[0] == 5:
+                    self.run_paste(line[1])
+                else:
+                    self.write(RAW_BANNER)
+            line = b""
+
+    def control(self, piece):
+        # The place of the first control byte; nearly always there is only the last one.
+        first = -1
+        for byte in (b"\x04", b"\x03", b"\x02", b"\x01"):
+            found = piece.find(byte)
+            if found >= 0 and (first < 0 or found < first):
+                first = found
+        return first
+
+    def run_raw(self, source):
+        if not source:
+            self.write(b"OK\r\n")
+            self.soft_reset(True)
+        self.write(b"OK")
+        self.finish(self.execute(exec, source, "exec", True))
+
+    def run_paste(self, kind):
+        if kind != 65:
+            self.write(b"R\x00>")
+            return
+        self.write(PASTE_ACCEPTED)
+        paste = Paste(self.terminal)
+        self.files.pasted = paste
+        error = self.execute(execfile, "<stdin>", None, True, paste)
+        if self.files.pasted:
+            # The program before moved into a file system of its own, where there is no "<stdin>".
+            self.files.pasted = None
+            error = self.execute(self.execute_pasted, paste, None, True, paste)
+        if paste.aborted:
+            self.write(b"\x04KeyboardInterrupt: \r\n\x04>")
+            return
+        paste.refuse()
+        self.finish(error)
+
+    def execute_pasted(self, paste, namespace):
+        source = b""
+        part = bytearray(WINDOW)
+        while not paste.ended:
+            source += part[: paste.readinto(part)]
+        exec(compile(source, "<stdin>", "exec"), namespace)
+
+    def finish(self, error):
+        if not error:
+            self.write(b"\x04\x04>")
+            return
+        if isinstance(error, SystemExit):
+            self.write(b"\x04\x04")
+            self.soft_reset(True)
+        self.write(b"\x04" + self.traceback(error) + b"\x04>")
+
+    def execute(self, start, source, mode, raw, paste=None):
+        # Runs it and returns what it raised. This is the only frame of ours that a traceback has, apart from those of raw-paste.
+        terminal = self.terminal
+        terminal.running_settings = terminal.raw_settings if raw else terminal.friendly_settings
+        error = None
+        try:
+            try:
+                if mode:
+                    source = compile(source, "<stdin>", mode)
+                if not paste:
+                    terminal.running()
+                start(source, self.namespace)
+                terminal.idle()
+            except BaseException as raised:
+                terminal.idle()
+                error = raised
+        except KeyboardInterrupt as raised:
+            # A second Ctrl-C while the first was being taken.
+            terminal.idle()
+            error = raised
+        if isinstance(error, KeyboardInterrupt):
+            self.mend_heap(raw)
+        return error
+
+    def mend_heap(self, raw):
+        # SIGINT jumps out of whatever runs, the allocator included. A collection, before anything is allocated, mends a lock left behind;
+        # where it does not, the board resets.
+        gc.collect()
+        try:
+            bytearray(1)
+        except MemoryError:
+            if raw:
+                self.write(b"\x04\x04")
+            self.soft_reset(raw)
+
+    def traceback(self, error):
+        # Without our own frames, with a board's line ends.
+        text = io.StringIO()
+        try:
+            sys.print_exception(error, text)
+            lines = text.getvalue().split("\n")
+            return "\r\n".join([line for line in lines if not line.startswith(OWN_FRAME)]).encode()
+        except MemoryError:
+            return b"MemoryError: \r\n"
+
+    def leave_on_exit(self, error, raw):
+        if isinstance(error, SystemExit):
+            self.soft_reset(raw)
+
+    def soft_reset(self, raw):
+        self.write(b"MPY: soft reboot\r\n")
+        self.terminal.leave(EXIT_SOFT_RAW if raw else EXIT_SOFT)

@@ -1,0 +1,102 @@
+# The terminal of a simulated board: when Ctrl-C interrupts and when it is a byte, input in pieces, output.
+import ffi
+import select
+import sys
+import termios
+
+# Positions in the list that tcgetattr gives.
+OUTPUT_FLAGS = 1
+LOCAL_FLAGS = 3
+CHARACTERS = 6
+# setvbuf's "unbuffered", the same on Linux and macOS.
+UNBUFFERED = 2
+
+libc = ffi.open(None)
+_exit = libc.func("v", "_exit", "i")
+
+
+class Terminal:
+    # Three settings. Idle: Ctrl-C is a byte, and a read returns at once with what is there. Running: Ctrl-C is SIGINT, a read waits for
+    # a byte. Running at the friendly prompt: as well, the line ends of what the program prints become \r\n, as a person's terminal wants.
+    def __init__(self, isig, vmin, cooked):
+        self.isig = isig
+        self.idle_settings = self.settings(0, vmin, 0, 0)
+        self.raw_settings = self.settings(isig, vmin, 1, 0)
+        self.friendly_settings = self.settings(isig, vmin, 1, cooked)
+        self.running_settings = self.raw_settings
+        self.write = sys.stdout.buffer.write
+        self.readinto = sys.stdin.buffer.readinto
+        self.one = bytearray(1)
+        self.rest = b""
+        poll = select.poll()
+        poll.register(sys.stdin, select.POLLIN)
+        self.wait = poll.poll
+        self.idle()
+        self.open_stream()
+
+    def settings(self, isig, vmin, least, cooked):
+        settings = termios.tcgetattr(0)
+        settings[OUTPUT_FLAGS] = cooked
+        settings[LOCAL_FLAGS] = settings[LOCAL_FLAGS] & ~self.isig | isig
+        settings[CHARACTERS][vmin] = least
+        return settings
+
+    def open_stream(self):
+        # An unbuffered C stream, so that getdelim takes nothing beyond the end of a command: what follows is for the program's own stdin.
+        stream = libc.func("p", "fdopen", "is")(0, "r")
+        libc.func("i", "setvbuf", "ppil")(stream, None, UNBUFFERED, 0)
+        getdelim = libc.func("l", "getdelim", "ppip")
+        clear = libc.func("v", "clearerr", "p")
+        address = bytearray(8)
+        size = bytearray(8)
+
+        def piece():
+            count = getdelim(address, size, 4, stream)
+            clear(stream)
+            if count <= 0:
+                return b""
+            return bytes(ffi.as_bytearray(int.from_bytes(address, "little"), count))
+
+        self.available = piece
+
+    def idle(self):
+        termios.tcsetattr(0, termios.TCSANOW, self.idle_settings)
+
+    def running(self):
+        termios.tcsetattr(0, termios.TCSANOW, self.running_settings)
+
+    def interrupt_character(self, character):
+        # What micropython.kbd_intr does here: the port's own would leave SIGINT to its default action, which ends the process.
+        settings = termios.tcgetattr(0)
+        settings[LOCAL_FLAGS] &= ~self.isig
+        if character >= 0:
+            settings[LOCAL_FLAGS] |= self.isig
+            settings[CHARACTERS][0] = bytes((character,))
+        termios.tcsetattr(0, termios.TCSANOW, settings)
+
+    def piece(self):
+        # At least one byte, at most up to and with the first Ctrl-D.
+        piece = self.rest
+        if piece:
+            self.rest = b""
+            return piece
+        while not piece:
+            if self.wait()[0][1] != select.POLLIN:
+                self.leave(0)
+            piece = self.available()
+        return piece
+
+    def byte(self):
+        # One byte as a number, and nothing beyond it.
+        if self.rest:
+            byte = self.rest[0]
+            self.rest = self.rest[1:]
+            return byte
+        while not self.readinto(self.one):
+            if self.wait()[0][1] != select.POLLIN:
+                self.leave(0)
+        return self.one[0]
+
+    def leave(self, code):
+        # At once, without the port's own clean-up: that can hang or crash when threads are left.
+        _exit(code)

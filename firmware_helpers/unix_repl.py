@@ -1,0 +1,31 @@
+# Turns the MicroPython unix port into a board: its own `/`, boot.py and main.py, the REPL of real firmware on a terminal.
+# Started by devsession/simulator/supervisor.py:
+#   micropython unix_repl.py ROOT START IDENTITY ISIG VMIN COOKED
+# ROOT is the host directory shown as `/`; START one of hard, soft, raw (what came before); IDENTITY hexadecimal;
+# the last three are numbers of this system's termios.h, which the port does not name.
+import sys
+
+
+def start(namespace):
+    root, before, identity, isig, vmin, cooked = sys.argv[1:]
+    here = __file__.rpartition("/")[0]
+    sys.path[:] = [here]
+    from sim_console import Console
+    from sim_files import Files
+    from sim_terminal import Terminal
+    import sim_board
+
+    terminal = Terminal(int(isig), int(vmin), int(cooked))
+    files = Files(root)
+    sim_board.install(terminal, here, identity, before)
+    files.mount_as_root()
+    # As on a board: nothing of ours in sight, frozen modules and /lib importable.
+    del sys.argv[:]
+    sys.path[:] = ["", ".frozen", "/lib"]
+    sim_board.hide_modules()
+    namespace.clear()
+    namespace["__name__"] = "__main__"
+    Console(terminal, files, namespace).run(before)
+
+
+start(globals())
