@@ -9,21 +9,67 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from devsession.errors import DeviceError, DevsessionError
+    from devsession.board.board import Board
+    from devsession.board.execution import Execution
+    from devsession.board.running import Running
+    from devsession.errors import (
+        AmbiguousBoardError,
+        BoardNotFoundError,
+        DeadlineError,
+        DeviceError,
+        DeviceResetError,
+        DevsessionError,
+        LinkError,
+        LinkLostError,
+        PortBusyError,
+        PortNotFoundError,
+        PortPermissionError,
+        RawReplError,
+        RecoveryError,
+        SimulatorError,
+        UncertainExecutionError,
+        UnrepresentableValueError,
+        UsageError,
+    )
+    from devsession.links import connect
 
+__all__ = [
+    "AmbiguousBoardError",
+    "Board",
+    "BoardNotFoundError",
+    "DeadlineError",
+    "DeviceError",
+    "DeviceResetError",
+    "DevsessionError",
+    "Execution",
+    "LinkError",
+    "LinkLostError",
+    "PortBusyError",
+    "PortNotFoundError",
+    "PortPermissionError",
+    "RawReplError",
+    "RecoveryError",
+    "Running",
+    "SimulatorError",
+    "UncertainExecutionError",
+    "UnrepresentableValueError",
+    "UsageError",
+    "connect",
+]
+
+# Where the names that are no exceptions live.
 _HOMES = {
-    "DeviceError": "devsession.errors",
-    "DevsessionError": "devsession.errors",
+    "Board": "devsession.board.board",
+    "Execution": "devsession.board.execution",
+    "Running": "devsession.board.running",
+    "connect": "devsession.links",
 }
-
-__all__ = ["DeviceError", "DevsessionError"]
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module 'devsession' has no attribute {name!r}")
-    return getattr(importlib.import_module(home), name)
+    return getattr(importlib.import_module(_HOMES.get(name, "devsession.errors")), name)
 
 
 def __dir__() -> list[str]:

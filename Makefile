@@ -1,0 +1,55 @@
+# make demo   sets everything up, then shows a simulated board at work
+# make test   sets everything up, then runs the whole test suite
+# Nothing else needs to be prepared: Python >= 3.11 with its venv module, make and git are enough. Nothing needs root.
+
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	command -v $(name) >/dev/null 2>&1 && $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test check lint types soak bench fuzz clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/made: Makefile
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or later is needed, with its venv module" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/complete: $(VENV)/runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+demo: $(VENV)/runtime
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
+# The fast tests first; branch coverage of all of them together.
+test: $(VENV)/complete
+	$(PYTEST) --cov --cov-report=term:skip-covered tests
+
+check: lint types
+
+lint: $(VENV)/complete
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/complete
+	$(BIN)/mypy
+
+soak: $(VENV)/complete
+	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests
+
+bench: $(VENV)/complete
+	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+
+fuzz: $(VENV)/complete
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python tests/protocol/fuzz_engine.py -max_total_time=60
+
+clean:
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

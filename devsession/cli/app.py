@@ -1,0 +1,69 @@
+"""The command `devsession`: its options, and where its commands are."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+# name: (module, what it does). The text stands here so that --help imports no command.
+COMMANDS = {
+    "exec": ("devsession.cli.execute", 'Run code on a board: devsession exec "print(6*7)"'),
+    "eval": ("devsession.cli.execute", 'Print the value of an expression: devsession eval "2**100"'),
+    "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
+    "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
+    "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
+}
+
+EPILOG = """
+\b
+A board is named by
+  sim:                  a simulated board, made for this command
+  sim:NAME              one that `devsession sim serve NAME` keeps
+  /dev/ttyACM0, COM3    a serial port
+  id:SERIAL             the board with this USB serial number
+  without -b            $DEVSESSION_BOARD, else the one board attached
+
+\b
+Exit code: the program's own sys.exit, 1 after an exception on the board,
+2 usage, 3 no such board, 4 link lost, 124 timeout, 130 interrupted.
+Results go to stdout, everything else to stderr.
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-b", "--board", metavar="URL", help="The board to work on.")
+@click.option("-v", "--verbose", count=True, help="Tell each phase on stderr; -vv the bytes on the wire too.")
+@click.version_option(package_name="devsession", message="%(version)s")
+@click.pass_context
+def devsession(ctx: click.Context, board: str | None, verbose: int) -> None:
+    """Work with MicroPython and CircuitPython boards, real or simulated."""
+    ctx.obj = {"board": board, "verbose": verbose}
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(devsession(prog_name="devsession"))

@@ -1,0 +1,99 @@
+"""`devsession exec`, `eval` and `run`: programs on a board."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from devsession.board.board import EXEC_TIMEOUT
+from devsession.cli.options import on_board, the_board
+from devsession.cli.outcome import conclude, tell
+from devsession.cli.terminal import Stdout, printable
+from devsession.links import connect
+
+_TIMEOUT_HELP = "Interrupt the program after this time, in seconds; exit code 124."
+
+
+@click.command("exec")
+@click.argument("code")
+@click.option("--timeout", type=click.FloatRange(min=0), help=_TIMEOUT_HELP)
+@on_board
+def exec_command(board: str | None, code: str, timeout: float | None) -> None:
+    """Run CODE on a board and print what it prints; "-" reads it from standard input.
+
+    \b
+    devsession -b sim: exec "print(6*7)"
+    """
+    conclude(_run(board, sys.stdin.read() if code == "-" else code, (), timeout))
+
+
+@click.command("run")
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("args", nargs=-1)
+@click.option("--timeout", type=click.FloatRange(min=0), help=_TIMEOUT_HELP)
+@on_board
+def run_command(board: str | None, file: Path, args: tuple[str, ...], timeout: float | None) -> None:
+    """Run the program FILE of this computer on a board; "-" reads it from standard input.
+
+    Its output streams while it runs, its sys.exit is the exit code, its traceback names FILE. Ctrl-C interrupts it. ARGS become its
+    sys.argv.
+
+    \b
+    devsession run blink.py
+    devsession run measure.py --timeout 30 -- --samples 8
+    """
+    conclude(_run(board, sys.stdin.read() if str(file) == "-" else file, args, timeout))
+
+
+@click.command("eval")
+@click.argument("expression")
+@click.option(
+    "--timeout", type=click.FloatRange(min=0), default=EXEC_TIMEOUT, show_default=True, help=_TIMEOUT_HELP
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the value as JSON.")
+@on_board
+def eval_command(board: str | None, expression: str, timeout: float, *, as_json: bool) -> None:
+    """Print the value of EXPRESSION on a board, as Python writes it.
+
+    \b
+    devsession -b sim: eval "[2**n for n in range(8)]"
+    """
+    conclude(_eval(board, expression, timeout, as_json=as_json))
+
+
+async def _run(board: str | None, program: str | Path, args: tuple[str, ...], timeout: float | None) -> int:
+    out = Stdout()
+    async with (
+        connect(the_board(board)) as target,
+        target.start(program, args=args, timeout=timeout) as running,
+    ):
+        async for chunk in running:
+            await out.write(chunk)
+        await out.finish()
+        execution = await running.result()
+    if running.dropped:
+        sys.stderr.write(
+            f"devsession: {running.dropped} bytes of output were dropped, the reader was too slow\n"
+        )
+    if execution.exit_message is not None:
+        sys.stderr.write(printable(execution.exit_message) + "\n")
+    if execution.error is not None:
+        tell(execution.error)
+    return execution.exit_code
+
+
+async def _eval(board: str | None, expression: str, timeout: float, *, as_json: bool) -> int:
+    async with connect(the_board(board)) as target:
+        value = await target.eval(expression, timeout=timeout)
+    sys.stdout.write((json.dumps(value, default=_as_json) if as_json else repr(value)) + "\n")
+    return 0
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, bytes | bytearray):
+        return value.hex()
+    return list(value) if isinstance(value, set | frozenset | range) else repr(value)

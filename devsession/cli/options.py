@@ -1,0 +1,66 @@
+"""Options that every command on a board has, and the board they name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from devsession.errors import AmbiguousBoardError, BoardNotFoundError
+
+
+def on_board(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``-b`` and ``-v``, which may stand before or behind its name; it gets ``board``, a URL."""
+
+    @click.option("-b", "--board", metavar="URL", help="The board to work on.")
+    @click.option(
+        "-v", "--verbose", count=True, help="Tell each phase on stderr; -vv the bytes on the wire too."
+    )
+    @click.pass_context
+    def command(ctx: click.Context, board: str | None, verbose: int, **arguments: Any) -> Any:
+        enable_log(verbose or ctx.obj["verbose"])
+        return ctx.invoke(
+            function, board=board or ctx.obj["board"] or os.environ.get("DEVSESSION_BOARD"), **arguments
+        )
+
+    command.__doc__ = function.__doc__
+    command.__name__ = function.__name__
+    return command
+
+
+def enable_log(verbose: int) -> None:
+    """Switch structured logging on, to stderr."""
+    if verbose:
+        from devsession.board.log import log
+
+        log.enable(verbose, sys.stderr)
+
+
+def the_board(named: str | None) -> str:
+    """Return the URL of the board to work on: the one named, else the one attached, else, on a terminal, a simulated one.
+
+    Raises BoardNotFoundError, AmbiguousBoardError.
+    """
+    if named:
+        return named
+    from devsession.transport.ports import list_ports
+
+    ports = list_ports()
+    if len(ports) == 1:
+        return ports[0].path
+    if ports:
+        listed = "\n".join(f"  {port.path}  {port.product or ''}".rstrip() for port in ports)
+        raise AmbiguousBoardError(
+            f"{len(ports)} boards are attached:\n{listed}",
+            tuple(port.path for port in ports),
+            hint=f"name one: -b {ports[0].path}",
+        )
+    if sys.stdout.isatty():
+        sys.stderr.write("no board is attached: working on a simulated one (-b sim:)\n")
+        return "sim:"
+    raise BoardNotFoundError(
+        "no board is attached", hint="-b sim: works on a simulated one, -b PORT on a port"
+    )

@@ -1,0 +1,81 @@
+"""From what happened to an exit code and a message on stderr."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from devsession import errors
+from devsession.cli.terminal import printable
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141
+
+# The first class that fits gives the exit code (DESIGN 9).
+EXIT_CODES: tuple[tuple[type[errors.DevsessionError], int], ...] = (
+    (errors.DeviceError, 1),
+    (errors.UsageError, 2),
+    (errors.DeadlineError, 124),
+    (errors.BoardNotFoundError, 3),
+    (errors.AmbiguousBoardError, 3),
+    (errors.PortNotFoundError, 3),
+    (errors.PortBusyError, 3),
+    (errors.PortPermissionError, 3),
+    (errors.RawReplError, 3),
+    (errors.SimulatorError, 3),
+    (errors.LinkError, 4),
+    (errors.UncertainExecutionError, 4),
+    (errors.DeviceResetError, 4),
+    (errors.ProtocolError, 4),
+    (errors.RecoveryError, 4),
+    (errors.DevsessionError, 1),
+)
+
+
+def exit_code(error: errors.DevsessionError) -> int:
+    """Return the exit code that tells of ``error``."""
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
+
+
+def tell(error: errors.DevsessionError) -> None:
+    """Write an error to stderr: a device's traceback as such, everything else as one message."""
+    if isinstance(error, errors.DeviceError) and error.traceback:
+        text = error.traceback + (f"\n  try: {error.hint}" if error.hint else "")
+    else:
+        text = f"devsession: {error}"
+    sys.stderr.write(printable(text) + "\n")
+
+
+def conclude(work: Coroutine[Any, Any, int]) -> None:
+    """Run ``work`` to its end and leave with the exit code it returns, or the one that tells of its error.
+
+    Ctrl-C and SIGTERM cancel it, which interrupts the board and closes the link; a second Ctrl-C leaves at once.
+    """
+    try:
+        code = asyncio.run(_until_terminated(work))
+    except errors.DevsessionError as error:
+        tell(error)
+        code = exit_code(error)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone: nothing can be told there, not even at the interpreter's own last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    sys.exit(code)
+
+
+async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    loop = asyncio.get_running_loop()
+    if sys.platform != "win32":
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None

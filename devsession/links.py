@@ -1,0 +1,54 @@
+"""From a board's URL to a link: the one place that knows every kind of board."""
+
+from __future__ import annotations
+
+import re
+
+from devsession.board.board import Board
+from devsession.errors import BoardNotFoundError, UsageError
+from devsession.transport.base import Transport
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
+_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL"
+
+
+def link(url: str) -> Transport:
+    """Return the transport, not opened yet, to the board that ``url`` names.
+
+    Raises UsageError for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
+    """
+    scheme = match[1].lower() if (match := _SCHEME.match(url)) else ""
+    if scheme == "sim":
+        from devsession.simulator.board import open_simulator
+
+        return open_simulator(url)
+    if scheme == "id":
+        return _by_serial_number(url.removeprefix("id:"))
+    if scheme or not url:
+        raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+    from devsession.transport.serial_port import SerialTransport
+
+    return SerialTransport(url)
+
+
+def connect(url: str) -> Board:
+    """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
+
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number. Raises
+    what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    """
+    return Board(link(url))
+
+
+def _by_serial_number(wanted: str) -> Transport:
+    from devsession.transport.ports import list_ports
+    from devsession.transport.serial_port import SerialTransport
+
+    ports = list_ports()
+    for port in ports:
+        if (port.serial_number or "").lower() == wanted.lower():
+            return SerialTransport(port.path)
+    attached = ", ".join(port.serial_number or port.path for port in ports)
+    raise BoardNotFoundError(
+        f"no board with the serial number {wanted} is attached", hint=f"attached: {attached or 'none'}"
+    )
