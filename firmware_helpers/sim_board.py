@@ -1,13 +1,15 @@
-# What programs on a simulated board find besides files and a REPL: `machine`, and a `micropython.kbd_intr` that suits a terminal.
+# What programs on a simulated board find besides files and a REPL: `machine`, and modules of the port where it differs from a board.
+import builtins
 import sys
 import vfs
 import sim_interrupts
 import sim_lazy
+import sim_system
 
 
-def install(terminal, here, identity, before):
+def install(terminal, friendly, here, identity, before):
     sim_interrupts.kbd_intr = terminal.interrupt_character
-    become(sim_interrupts, "micropython")
+    builtins.input = friendly.input
     # Read when a program first asks for something in it: boards without need of it start sooner and keep their heap.
     folder = vfs.VfsPosix(here)
 
@@ -19,16 +21,14 @@ def install(terminal, here, identity, before):
         return contents
 
     sim_lazy.load = load
+    for name in list(sys.modules):
+        del sys.modules[name]
+    become(sim_interrupts, "micropython")
     become(sim_lazy, "machine")
+    become(sim_system, "sys")
 
 
 def become(module, name):
     module.__name__ = name
     del module.__file__
     sys.modules[name] = sys.modules["u" + name] = module
-
-
-def hide_modules():
-    for name in list(sys.modules):
-        if name.startswith("sim_"):
-            del sys.modules[name]

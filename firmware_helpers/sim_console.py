@@ -1,10 +1,11 @@
 # The REPL of real firmware (shared/runtime/pyexec.c of MicroPython), in Python: friendly, raw, raw-paste, soft reset.
 import gc
 import io
-import sys
 from sim_friendly import Friendly
+from sim_system import print_exception
 
 # How the process ends, read by devsession/simulator/supervisor.py.
+EXIT_BROKEN = 1
 EXIT_SOFT = 64
 EXIT_SOFT_RAW = 65
 
@@ -12,9 +13,6 @@ EXIT_SOFT_RAW = 65
 WINDOW = 128
 PASTE_ACCEPTED = b"R\x01\x80\x00\x01"
 RAW_BANNER = b"raw REPL; CTRL-B to exit\r\n>"
-NO_TRACEBACK = "KeyboardInterrupt: \n"
-# The frames of this file in a traceback are not the program's.
-OWN_FRAME = '  File "%s"' % __file__
 
 
 class Paste(io.IOBase):
@@ -24,6 +22,10 @@ class Paste(io.IOBase):
         self.left = WINDOW
         self.ended = False
         self.aborted = False
+        # What has arrived and how far it is used; the body goes on up to `stop`.
+        self.piece = b""
+        self.at = 0
+        self.stop = 0
 
     def ioctl(self, request, argument):
         # Request 11 asks for the size of the reader's buffer: the port takes its least, so that it objects soon.
@@ -31,37 +33,40 @@ class Paste(io.IOBase):
 
     def readinto(self, buffer):
         # Fills the buffer unless the end comes first: the port takes a short read for the end.
+        size = len(buffer)
         filled = 0
-        while filled < len(buffer) and not self.ended:
-            filled += self.take(buffer, filled)
+        while filled < size and not self.ended:
+            at = self.at
+            count = min(self.stop - at, size - filled)
+            if count:
+                buffer[filled : filled + count] = self.piece[at : at + count]
+                self.at = at + count
+                filled += count
+                self.left -= count
+                if self.left <= 0:
+                    self.left += WINDOW
+                    self.terminal.write(b"\x01")
+            elif at < len(self.piece):
+                self.end(self.piece[at] == 3)
+            else:
+                self.fetch()
         return filled
 
-    def take(self, buffer, at):
+    def fetch(self):
         piece = self.terminal.piece()
-        stop = len(piece)
-        for ending in (b"\x03", b"\x04"):
-            found = piece.find(ending, 0, stop)
-            if found >= 0:
-                stop = found
-        count = min(stop, len(buffer) - at)
-        buffer[at : at + count] = piece[:count]
-        self.grant(count)
-        if count == stop and stop < len(piece):
-            self.terminal.rest = piece[stop + 1 :]
-            self.end(piece[stop] == 3)
-        else:
-            self.terminal.rest = piece[count:]
-        return count
-
-    def grant(self, count):
-        self.left -= count
-        while self.left <= 0:
-            self.left += WINDOW
-            self.terminal.write(b"\x01")
+        stop = piece.find(b"\x03")
+        if stop < 0:
+            stop = len(piece)
+            if piece[-1] == 4:
+                stop -= 1
+        self.piece = piece
+        self.at = 0
+        self.stop = stop
 
     def end(self, aborted):
         self.ended = True
         self.aborted = aborted
+        self.terminal.rest = self.piece[self.at + 1 :]
         self.terminal.write(b"\x04")
         if aborted:
             raise KeyboardInterrupt
@@ -86,7 +91,13 @@ class Console:
         self.write = terminal.write
 
     def run(self, before):
-        raw = before == "raw"
+        try:
+            self.serve(before == "raw")
+        except BaseException:
+            # The program closed the terminal, or a command was larger than the heap: a board resets then.
+            self.terminal.leave(EXIT_BROKEN)
+
+    def serve(self, raw):
         if self.run_file("boot.py", raw) and not raw:
             self.run_file("main.py", raw)
         while True:
@@ -227,12 +238,11 @@ class Console:
             self.soft_reset(raw)
 
     def traceback(self, error):
-        # Without our own frames, with a board's line ends.
+        # With a board's line ends.
         text = io.StringIO()
         try:
-            sys.print_exception(error, text)
-            lines = text.getvalue().split("\n")
-            return "\r\n".join([line for line in lines if not line.startswith(OWN_FRAME)]).encode()
+            print_exception(error, text)
+            return text.getvalue().replace("\n", "\r\n").encode()
         except MemoryError:
             return b"MemoryError: \r\n"
 

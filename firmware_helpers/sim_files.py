@@ -9,6 +9,8 @@ EBUSY = 16
 ENOTDIR = 20
 DIRECTORY = 0x4000
 REGULAR = 0x8000
+# A link that leads out of the board, or nowhere, is an empty file: it can be removed, and nothing else.
+LINK_OUT = (REGULAR, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 # PATH_MAX on Linux; macOS has 1024. realpath writes at most this much.
 PATH_SIZE = 4096
 
@@ -87,12 +89,11 @@ class Files:
 
     def stat(self, path):
         path = self.plain(path)
-        if path != "/" and not self.is_inside(path):
+        found = self.host.stat(path)
+        if not self.is_inside(path):
             if not self.is_inside(path.rpartition("/")[0]):
                 raise OSError(ENOENT)
-            # A link out of the board is an empty file that can be removed.
-            return (REGULAR, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-        found = self.host.stat(path)
+            return LINK_OUT
         kind = found[0] & 0xF000
         return (kind, 0, 0, 0, 0, 0, 0 if kind == DIRECTORY else found[6], found[7], found[8], found[9])
 
@@ -109,7 +110,10 @@ class Files:
             if kind == DIRECTORY:
                 yield (name, kind, 0, 0)
             else:
-                stat = self.stat(path + name)
+                try:
+                    stat = self.stat(path + name)
+                except OSError:
+                    stat = LINK_OUT
                 yield (name, stat[0], 0, stat[6])
 
     def chdir(self, path):

@@ -1,5 +1,5 @@
 # The friendly prompt: line editing as far as people and tools rely on it, blocks, paste mode.
-import sys
+import sim_system as sys
 
 BANNER = "%s; unix, %s\r\nType \"help()\" for more information.\r\n" % (
     sys.version.partition("; ")[2],
@@ -95,6 +95,16 @@ class Friendly:
                 return
             text.append(byte)
             self.write(b"\r\n=== " if byte == 13 else bytes((byte,)))
+
+    def input(self, prompt=""):
+        # The built-in function: the port's own throws away what was typed ahead.
+        print(prompt, end="")
+        line = self.line("")
+        if line == b"\x03":
+            raise KeyboardInterrupt
+        if line == b"\x04":
+            raise EOFError
+        return (line if line >= b"\x06" else b"").decode()
 
     def line(self, prompt):
         # One line; or, typed while it is still empty, one of Ctrl-A to Ctrl-E.

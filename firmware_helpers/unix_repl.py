@@ -17,15 +17,15 @@ def start(namespace):
 
     terminal = Terminal(int(isig), int(vmin), int(cooked))
     files = Files(root)
-    sim_board.install(terminal, here, identity, before)
-    files.mount_as_root()
-    # As on a board: nothing of ours in sight, frozen modules and /lib importable.
-    del sys.argv[:]
+    console = Console(terminal, files, namespace)
+    sim_board.install(terminal, console.friendly, here, identity, before)
+    # As on a board: frozen modules and /lib importable.
+    sys.argv[:] = []
     sys.path[:] = ["", ".frozen", "/lib"]
-    sim_board.hide_modules()
+    files.mount_as_root()
     namespace.clear()
     namespace["__name__"] = "__main__"
-    Console(terminal, files, namespace).run(before)
+    console.run(before)
 
 
 start(globals())
