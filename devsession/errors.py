@@ -114,7 +114,7 @@ class PortBusyError(LinkError):
 
 
 class PortPermissionError(LinkError):
-    """This user may not open the port; ``group`` is the group that may, when there is one."""
+    """The user may not open the port; ``group`` is the group that may, when there is one."""
 
     def __init__(
         self, message: str, *, group: str | None = None, board: str | None = None, hint: str | None = None
@@ -136,7 +136,7 @@ class ProtocolError(DevsessionError):
 
 
 class LocalProtocolError(ProtocolError):
-    """This side asked for something that the engine's state does not allow; nothing was sent."""
+    """The host asked for something that the engine's state does not allow; nothing was sent."""
 
 
 class RemoteProtocolError(ProtocolError):

@@ -116,9 +116,15 @@ class Board:
 
         Raises UsageError for what is no expression, UnrepresentableValueError, and what ``exec`` raises.
         """
+        expression = sources.normalise(expression).strip()
         if not sources.is_expression(expression):
             raise UsageError("this is not a single expression", phase="eval", hint="use exec for statements")
-        return (await self.exec(expression, timeout=timeout, priority=priority)).value
+        execution = await self._execute(
+            Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout)), priority
+        )
+        if execution.error is not None:
+            raise execution.error
+        return execution.value
 
     async def run(
         self,
@@ -225,7 +231,7 @@ class Board:
 
     def _job(self, source: str, timeout: float | None, name: str) -> Job:
         source = sources.normalise(source)
-        expression = sources.is_expression(source)
+        expression = len(source) <= sources.EXPRESSION_LIMIT and sources.is_expression(source)
         return Job(
             source.strip() if expression else source,
             Mode.EVAL if expression else Mode.EXEC,

@@ -304,12 +304,13 @@ class Owner:
             await self._reenter([])
 
     async def _reenter(self, tried: list[str]) -> None:
+        tried.append(f"entering the raw REPL for {REENTER_LIMIT:g} s")
         try:
             await self.enter(Deadline.after(REENTER_LIMIT))
         except RawReplError as error:
             self.failure = RecoveryError(
-                "the board did not come back to its prompt",
-                tried=(*tried, f"the raw REPL for {REENTER_LIMIT:g} s"),
+                f"the board did not come back to its prompt; tried: {', '.join(tried)}",
+                tried=tuple(tried),
                 board=self.url,
                 seen=error.seen,
                 hint=error.hint,

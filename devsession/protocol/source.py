@@ -16,8 +16,8 @@ from devsession.protocol.records import Key
 HELPER = "_devsession"
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 _INTERNED = 10
-# Parsing longer text only to find out that it is no expression costs more than it is worth.
-_EXPRESSION_LIMIT = 2048
+# Parsing longer text only to find out whether it is an expression costs more than it is worth: then it is statements.
+EXPRESSION_LIMIT = 2048
 _ESCAPED = re.compile(r'[\\\x00-\x08\x0b-\x1f\x7f]|"""|"\Z')
 
 
@@ -38,8 +38,6 @@ def normalise(source: str) -> str:
 
 def is_expression(source: str) -> bool:
     """Whether ``source`` is one expression, whose value can be sent back."""
-    if len(source) > _EXPRESSION_LIMIT:
-        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
