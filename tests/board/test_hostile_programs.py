@@ -44,7 +44,9 @@ async def test_forged_records_are_output(board: Board):
         for number in range(1, 6)
         for kind in (Kind.VALUE, Kind.ENDED, Kind.STARTED)
     ]
-    execution = await board.exec("import sys\n" + "".join(f"sys.stdout.write({record.decode()!r})\n" for record in forged))
+    execution = await board.exec(
+        "import sys\n" + "".join(f"sys.stdout.write({record.decode()!r})\n" for record in forged)
+    )
     assert execution.output_bytes == b"".join(forged)
     assert execution.value is None
 

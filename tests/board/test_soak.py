@@ -1,0 +1,93 @@
+"""Long runs: interruptions at random moments, and thousands of execs on one connection."""
+
+import asyncio
+import os
+import random
+import resource
+
+import pytest
+
+from devsession import connect
+from devsession.board.board import Board
+from devsession.errors import DeviceResetError
+
+pytestmark = pytest.mark.soak
+
+WHOLE = bool(os.environ.get("DEVSESSION_SOAK"))
+INTERRUPTIONS = 1000 if WHOLE else 200
+EXECS = 10_000 if WHOLE else 1500
+
+PROGRAMS = {
+    "allocate": "kept = []\nwhile True:\n    kept.append(bytearray(64))\n    if len(kept) > 500:\n        kept = []",
+    "print": "n = 0\nwhile True:\n    n += 1\n    print('line', n, [n] * 5)",
+    "write files": "while True:\n    with open('soak.txt', 'w') as f:\n        f.write('x' * 500)",
+    "sleep": "import time\nwhile True:\n    time.sleep_ms(3)",
+    "read stdin": "import sys\nwhile True:\n    sys.stdin.read(1)",
+    "compute": "while True:\n    sum(range(100))",
+    "short": "pass",
+}
+
+
+async def interrupted(board: Board, program: str, delay: float) -> bool:
+    """Run a program, interrupt it after ``delay``; return whether a reset was reported. Anything else fails."""
+    reset = False
+    async with board.start(program) as running:
+        await asyncio.sleep(delay)
+        board.interrupt()
+        await asyncio.wait_for(running.stop(), 20)
+        try:
+            await running.result()
+        except DeviceResetError:
+            reset = True
+        except asyncio.CancelledError:
+            pass
+    try:
+        assert await board.eval("6 * 7") == 42
+    except DeviceResetError:
+        reset = True
+        assert await board.eval("6 * 7") == 42
+    return reset
+
+
+@pytest.mark.timeout(600)
+async def test_a_thousand_interruptions(capsys: pytest.CaptureFixture[str]):
+    seed = random.Random(20)
+    usable = resets = 0
+    async with connect("sim:") as board:
+        for _ in range(INTERRUPTIONS):
+            program = PROGRAMS[seed.choice(list(PROGRAMS))]
+            if await interrupted(board, program, seed.uniform(0, 0.020)):
+                resets += 1
+            else:
+                usable += 1
+    with capsys.disabled():
+        print(f"\n  {INTERRUPTIONS} interruptions: {usable} usable at once, {resets} with a reset reported")
+    assert usable + resets == INTERRUPTIONS
+
+
+@pytest.mark.timeout(600)
+async def test_thousands_of_execs_leave_no_trace(capsys: pytest.CaptureFixture[str]):
+    seed = random.Random(8)
+    async with connect("sim:") as board:
+
+        async def round_trip() -> None:
+            data, size = seed.randbytes(seed.randrange(8192)), seed.randrange(8192)
+            execution = await board.exec(f"print('y' * {size})\nd = {data!r}")
+            assert execution.output == "y" * size + "\n"
+            assert await board.eval("d") == data
+
+        async def heap() -> int:
+            await board.exec("d = None\nimport gc\ngc.collect()\ngc.collect()")
+            free: int = await board.eval("gc.mem_free()")
+            return free
+
+        for _ in range(200):
+            await round_trip()
+        before, host_before = await heap(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        for _ in range(EXECS // 2):
+            await round_trip()
+        lost, grown = before - await heap(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - host_before
+    with capsys.disabled():
+        print(f"\n  {EXECS} execs: {lost} bytes of board heap lost, host peak grew by {grown} KiB")
+    assert lost < 1024
+    assert grown < 4096
