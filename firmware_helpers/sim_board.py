@@ -1,7 +1,8 @@
 # What programs on a simulated board find besides files and a REPL: `machine`, and modules of the port where it differs from a board.
 import builtins
+import os
 import sys
-import vfs
+
 import sim_interrupts
 import sim_lazy
 import sim_system
@@ -11,7 +12,7 @@ def install(terminal, friendly, here, identity, before):
     sim_interrupts.kbd_intr = terminal.interrupt_character
     builtins.input = friendly.input
     # Read when a program first asks for something in it: boards without need of it start sooner and keep their heap.
-    folder = vfs.VfsPosix(here)
+    folder = os.VfsPosix(here)
 
     def load():
         contents = {"__name__": "machine"}

@@ -1,7 +1,7 @@
 # The board's `/`: one directory of the host, and no way out of it by `..` or by a symbolic link.
 import ffi
 import os
-import vfs
+
 
 ENOENT = 2
 EACCES = 13
@@ -24,15 +24,15 @@ class Files:
     def __init__(self, root):
         self.root = root
         self.prefix = root.encode()
-        self.host = vfs.VfsPosix(root)
+        self.host = os.VfsPosix(root)
         self.path = bytearray(PATH_SIZE)
         self.current = "/"
         # What the next open of "<stdin>" gives: the body of a raw-paste, while it arrives.
         self.pasted = None
 
     def mount_as_root(self):
-        vfs.umount("/")
-        vfs.mount(self, "/")
+        os.umount("/")
+        os.mount(self, "/")
         os.chdir("/")
 
     def mount(self, readonly, mkfs):

@@ -1,0 +1,90 @@
+"""The URLs of simulated boards: ``sim:[NAME][?heap=SIZE][&root=PATH][&repl=own|native]``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+from urllib.parse import parse_qsl
+
+from devsession.errors import UsageError
+
+SCHEME = "sim:"
+# A name becomes a file name and stands in URLs, so it is kept plain; boards of another kind have these.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+OTHER_KINDS = frozenset({"circuitpython", "microbit", "mps2"})
+SIZE = re.compile(r"(\d{1,12})([kKmM]?)")
+UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
+# Below this the console itself does not fit beside a small program.
+LEAST_HEAP = 64 * 1024
+HINT = "sim:, sim:NAME, sim:?heap=256k&root=DIR&repl=native"
+
+Repl = Literal["own", "native"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimUrl:
+    """A simulated board as its URL asks for it.
+
+    ``name`` of a board that somebody serves, ``None`` for a private one; ``heap`` in bytes, ``None`` for the port's own 2 MiB;
+    ``root`` the directory that is its ``/``, ``None`` for one thrown away at the end; ``repl`` who answers at the prompt: devsession's
+    program (``"own"``) or the port itself (``"native"``, MicroPython 1.27 and later).
+    """
+
+    name: str | None = None
+    heap: int | None = None
+    root: Path | None = None
+    repl: Repl = "own"
+
+    @classmethod
+    def parse(cls, url: str) -> SimUrl:
+        """Read a URL; raises UsageError naming the part that cannot be."""
+        if not url.startswith(SCHEME):
+            raise UsageError(f"{url!r} is not the URL of a simulated board", hint=HINT)
+        name, _, query = url.removeprefix(SCHEME).partition("?")
+        if name and not NAME.fullmatch(name):
+            raise UsageError(f"{name!r} cannot be the name of a simulated board", board=url, hint=HINT)
+        if name in OTHER_KINDS:
+            raise UsageError(f"simulated boards of the kind {name!r} are not in this version", board=url)
+        options = _options(query, url)
+        return cls(
+            name=name or None,
+            heap=_heap(options["heap"], url) if "heap" in options else None,
+            root=_root(options["root"], url) if "root" in options else None,
+            repl=_repl(options["repl"], url) if "repl" in options else "own",
+        )
+
+
+def _options(query: str, url: str) -> dict[str, str]:
+    options: dict[str, str] = {}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in {"heap", "root", "repl"} or key in options:
+            raise UsageError(f"option {key!r} is unknown or given twice", board=url, hint=HINT)
+        options[key] = value
+    return options
+
+
+def _heap(text: str, url: str) -> int:
+    match = SIZE.fullmatch(text)
+    size = int(match[1]) * UNITS[match[2].lower()] if match else 0
+    if size < LEAST_HEAP:
+        raise UsageError(
+            f"heap={text} is no size of at least {LEAST_HEAP // 1024}k", board=url, hint="heap=256k"
+        )
+    return size
+
+
+def _root(text: str, url: str) -> Path:
+    root = Path(text).expanduser().resolve() if text else Path("/")
+    if root == Path("/"):
+        raise UsageError(
+            "root has to be a directory other than / itself", board=url, hint="root=./board-files"
+        )
+    return root
+
+
+def _repl(text: str, url: str) -> Repl:
+    if text not in {"own", "native"}:
+        raise UsageError(f"repl={text} is neither own nor native", board=url)
+    return cast("Repl", text)
