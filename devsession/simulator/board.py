@@ -81,7 +81,7 @@ class SimulatedBoard(DescriptorTransport):
 
     def _start(self, interpreter: Interpreter) -> None:
         # A line that we write there must not hold up the loop when nobody reads.
-        os.set_blocking(self._terminal, False)  # noqa: FBT003 - the standard library's signature
+        os.set_blocking(self._terminal, False)
         root = self._make_root()
 
         def command(start: Start) -> tuple[str, ...]:

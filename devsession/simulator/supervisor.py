@@ -33,7 +33,8 @@ NATIVE_RESETS = {0: Start.SOFT}
 class Supervisor:
     """Runs interpreters one after the other on the terminal at path ``terminal``.
 
-    ``command`` gives the argument list for a start, ``resets`` what exit codes ask for, ``gone`` is told once when the board will not come up again. All on one loop.
+    ``command`` gives the argument list for a start, ``resets`` says what exit codes ask for, ``gone`` is told once when the board will
+    not come up again. All on one loop.
     """
 
     def __init__(
