@@ -160,7 +160,10 @@ class RawReplError(DevsessionError):
 
 
 class DeadlineError(DevsessionError, TimeoutError):
-    """A deadline passed; ``timeout`` is the limit in seconds, ``output`` what the program had printed."""
+    """A deadline passed; ``timeout`` is the limit in seconds, ``output`` what the program had printed.
+
+    ``reset``: bringing the board back started its interpreter anew; what was defined there is gone.
+    """
 
     def __init__(
         self,
@@ -168,6 +171,7 @@ class DeadlineError(DevsessionError, TimeoutError):
         *,
         timeout: float,
         output: bytes = b"",
+        reset: bool = False,
         board: str | None = None,
         phase: str | None = None,
         seen: bytes = b"",
@@ -176,6 +180,7 @@ class DeadlineError(DevsessionError, TimeoutError):
         super().__init__(message, board=board, phase=phase, seen=seen, hint=hint)
         self.timeout = timeout
         self.output = output
+        self.reset = reset
 
 
 @dataclass(frozen=True, slots=True)

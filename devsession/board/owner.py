@@ -26,7 +26,7 @@ from devsession.errors import (
 )
 from devsession.protocol import source as sources
 from devsession.protocol.commands import Command
-from devsession.protocol.entry import classify
+from devsession.protocol.entry import GREETING, classify
 from devsession.protocol.events import Attached, Detached, Ending, Event, Finished, Rebooted, Stray
 from devsession.protocol.records import NONCE_BITS, Key
 from devsession.protocol.states import BUSY, State
@@ -107,9 +107,11 @@ class Owner:
         with log.phase("enter", board=self.url):
             self.wire.enter()
             try:
-                await self._wait(Attached, deadline)
+                attached = await self._wait(Attached, deadline)
             except TimeoutError:
                 raise self._no_raw_repl(deadline) from None
+        if GREETING.search(attached.noise):
+            self.new_epoch()
         self._nonce = secrets.randbits(NONCE_BITS)
         self._deployed = False
         self.failure = None
@@ -157,7 +159,8 @@ class Owner:
                 await self._wait(Rebooted, deadline)
             except (TimeoutError, asyncio.CancelledError) as reason:
                 await self._reenter(["soft reset"])
-                self._raise_if_timeout(reason, "the soft reset", deadline)
+                if isinstance(reason, TimeoutError):
+                    raise self._late("the soft reset", deadline, reset=True) from None
                 raise
 
     async def leave(self, deadline: Deadline) -> None:
@@ -186,6 +189,7 @@ class Owner:
     async def _transact(self, job: Job) -> Finished:
         await self._at_prompt(job.deadline)
         command = self._command(job)
+        epoch = self.epoch
         job.pasted = command.paste
         self._job = job
         try:
@@ -198,7 +202,8 @@ class Owner:
             raise
         except (TimeoutError, asyncio.CancelledError) as reason:
             await self._stop()
-            self._raise_if_timeout(reason, f"{job.program}", job.deadline, job)
+            if isinstance(reason, TimeoutError):
+                raise self._late(job.program, job.deadline, bytes(job.output), reset=self.epoch != epoch) from None
             raise
         finally:
             self._job = None
@@ -317,14 +322,13 @@ class Owner:
             )
             raise self.failure from error
 
-    def _raise_if_timeout(
-        self, reason: BaseException, what: str, deadline: Deadline, job: Job | None = None
-    ) -> None:
-        if isinstance(reason, TimeoutError):
-            raise DeadlineError(
-                f"{what} did not end within {deadline.timeout:g} s; it was interrupted and the board is usable",
-                timeout=deadline.timeout or 0.0,
-                output=bytes(job.output) if job else b"",
-                board=self.url,
-                phase="exec",
-            ) from None
+    def _late(self, what: str, deadline: Deadline, output: bytes = b"", *, reset: bool) -> DeadlineError:
+        how = "was reset while being interrupted, and is usable" if reset else "is usable"
+        return DeadlineError(
+            f"{what} did not end within {deadline.timeout:g} s; it was interrupted, and the board {how}",
+            timeout=deadline.timeout or 0.0,
+            output=output,
+            reset=reset,
+            board=self.url,
+            phase="exec",
+        )

@@ -14,6 +14,8 @@ from enum import Enum
 # The banner is never translated; its head may be lost (scientifichackers/ampy#43), its tail decides.
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER_TAIL = b"L; CTRL-B to exit\r\n>"
+# What an interpreter says when it starts anew: version; machine.
+GREETING = re.compile(rb"(?:MicroPython |CircuitPython )[^\n]*;[^\n]*\r\n")
 
 # A board at a prompt answers the first try within milliseconds; USB hubs and slow UARTs take tens of them.
 FIRST_WAIT = 0.3

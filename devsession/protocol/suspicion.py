@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from devsession.protocol.entry import BANNER_TAIL
+from devsession.protocol.entry import BANNER_TAIL, GREETING
 
 # How long the stream must be silent after what looks like a prompt: long for a program nobody disturbed, short after our Ctrl-C.
 SILENCE = 0.5
@@ -19,7 +19,7 @@ _TAIL_KEPT = 2048
 _QUESTION = b"\x01"
 _LOOKS_OVER = re.compile(rb"\x04([^\x04]*)\x04>\Z", re.DOTALL)
 # A program may well ask with `>>> `: only the whole friendly banner counts, unless it was interrupted.
-_FRIENDLY = re.compile(rb"(?:MicroPython |CircuitPython )[^\n]*;[^\n]*\r\n(?:Type [^\n]*\r\n)?>>> \Z")
+_FRIENDLY = re.compile(GREETING.pattern + rb"(?:Type [^\n]*\r\n)?>>> \Z")
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,9 @@ async def test_swallows_keyboard_interrupt_for_two_seconds(board: Board):
     with pytest.raises(DeadlineError) as caught:
         await board.exec(program, timeout=0.3)
     assert b"no" in caught.value.output
+    if caught.value.reset:
+        # The unix port's Ctrl-C handler jumps out of the allocator too: now and then its heap does not survive it.
+        await board.exec("canary = 'alive'")
 
 
 async def test_a_thread_that_prints_for_ever(board: Board):

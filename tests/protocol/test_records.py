@@ -21,7 +21,11 @@ payloads = st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=
 # Output with everything that could be taken for a record: other keys, halves, marks.
 forgeries = st.one_of(
     st.binary(max_size=40),
-    st.builds(lambda nonce, number: encode(Key(nonce, number), Kind.ENDED), st.integers(0, 1000), st.just(KEY.number)),
+    st.builds(
+        lambda nonce, number: encode(Key(nonce, number), Kind.ENDED),
+        st.integers(0, 1000),
+        st.just(KEY.number),
+    ),
     st.integers(1, 14).map(lambda size: encode(KEY, Kind.VALUE, b"4")[:size] + b"\n"),
     st.sampled_from([b"\x1e", b"\x1f", b"\x04", b"\x04\x04>", b">>> ", BANNER, b"OK", b"\x1e12345678."]),
 )
@@ -42,7 +46,15 @@ def running(key: Key = KEY) -> Engine:
 @given(outputs, payloads, outputs, st.lists(st.integers(0, 500), max_size=12))
 def test_any_output_in_any_pieces(before: bytes, payload: bytes, after: bytes, places: list[int]):
     # A forged beginning that a real record completes is cut off by a byte that no header has.
-    stream = before + b"\n" + encode(KEY, Kind.VALUE, payload) + after + b"\n" + encode(KEY, Kind.ENDED) + b"\x04\x04>"
+    stream = (
+        before
+        + b"\n"
+        + encode(KEY, Kind.VALUE, payload)
+        + after
+        + b"\n"
+        + encode(KEY, Kind.ENDED)
+        + b"\x04\x04>"
+    )
     engine = running()
     events: list[Event] = []
     for chunk in cut(stream, places):
@@ -55,7 +67,9 @@ def test_any_output_in_any_pieces(before: bytes, payload: bytes, after: bytes, p
     assert events[-1].ending is Ending.REPORTED
 
 
-@given(st.lists(st.tuples(outputs, st.integers(0, 6)), max_size=4), st.lists(st.integers(0, 500), max_size=12))
+@given(
+    st.lists(st.tuples(outputs, st.integers(0, 6)), max_size=4), st.lists(st.integers(0, 500), max_size=12)
+)
 def test_late_records_are_neither_output_nor_answers(late: list[tuple[bytes, int]], places: list[int]):
     stream = b"".join(output + b"\n" + encode(Key(KEY.nonce, number), Kind.ENDED) for output, number in late)
     engine = running()
@@ -64,7 +78,9 @@ def test_late_records_are_neither_output_nor_answers(late: list[tuple[bytes, int
         events += engine.receive(chunk, 0.0)
     merged = merge(events)
     assert [event for event in merged if isinstance(event, Told)] == [Told(Record(Kind.ENDED, b""))]
-    assert b"".join(event.data for event in merged if isinstance(event, Output)) == b"".join(o + b"\n" for o, _ in late)
+    assert b"".join(event.data for event in merged if isinstance(event, Output)) == b"".join(
+        o + b"\n" for o, _ in late
+    )
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(0, 300), max_size=10))
@@ -76,7 +92,9 @@ def test_any_bytes_at_the_prompt_do_no_harm(noise: bytes, places: list[int]):
         engine.receive(chunk, 0.0)
     assert engine.state is State.READY
     engine.submit(Command(b"x", KEY))
-    events = engine.receive(b"OK" + encode(KEY, Kind.STARTED) + b"\n" + encode(KEY, Kind.ENDED) + b"\x04\x04>", 0.0)
+    events = engine.receive(
+        b"OK" + encode(KEY, Kind.STARTED) + b"\n" + encode(KEY, Kind.ENDED) + b"\x04\x04>", 0.0
+    )
     assert Started(cooked=False, note=b"") in events
     assert isinstance(events[-1], Finished)
 

@@ -55,13 +55,19 @@ def test_indented_source_is_moved_left_and_lines_are_kept():
 def test_a_call_has_no_name_but_the_helpers_and_no_short_string():
     tree = ast.parse(source.call(Key(1, 2), Mode.EXEC, "pass"))
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    strings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    strings = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
     assert names == {source.HELPER, "globals"}
     assert all(len(text) > 10 for text in strings)
 
 
 def test_arguments_become_argv():
-    namespace: dict[str, object] = {"__import__": lambda name: type("sys", (), {"argv": namespace.setdefault("argv", [])})}
+    namespace: dict[str, object] = {
+        "__import__": lambda name: type("sys", (), {"argv": namespace.setdefault("argv", [])})
+    }
     exec(source.arguments(("prog.py", "ä", "it's")), namespace)
     assert namespace["argv"] == ["prog.py", "ä", "it's"]
 
@@ -71,7 +77,10 @@ def test_compaction_keeps_code_and_drops_comments():
     assert source.compact(text) == "def f():\n if 1:\n  return 2\n"
 
 
-@pytest.mark.parametrize(("code", "paste"), [(b"a\x03", True), (b"a\x04", True), (b"a\x01", False), (b"a\x02", False), (b"", False)])
+@pytest.mark.parametrize(
+    ("code", "paste"),
+    [(b"a\x03", True), (b"a\x04", True), (b"a\x01", False), (b"a\x02", False), (b"", False)],
+)
 def test_code_that_the_repl_would_act_on_is_refused(code: bytes, paste: bool):
     with pytest.raises(LocalProtocolError):
         Command(code, paste=paste)

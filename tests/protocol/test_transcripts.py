@@ -23,7 +23,9 @@ def test_byte_by_byte(transcript: Transcript):
 def test_cut_at_every_byte(transcript: Transcript):
     longest = max(len(step.data) for step in transcript.steps if isinstance(step, Device))
     for place in range(1, longest):
-        assert play(transcript, lambda data, place=place: cut(data, [min(place, len(data))])) == list(transcript.events)
+        assert play(transcript, lambda data, place=place: cut(data, [min(place, len(data))])) == list(
+            transcript.events
+        )
 
 
 @given(transcript=st.sampled_from(ALL), places=st.lists(st.integers(0, 1000), max_size=20))

@@ -33,7 +33,9 @@ FRIENDLY = b'\r\nMicroPython v1.28.0 on 2026-01-01; mps2-an385 with Cortex-M3\r\
 KEY = Key(0x1F2E3D4C, 0x2A)
 ZERO_DIVISION = b'Traceback (most recent call last):\r\n  File "<stdin>", line 1, in <module>\r\nZeroDivisionError: divide by zero\r\n'
 SYNTAX = b'Traceback (most recent call last):\r\n  File "<stdin>", line 1\r\nSyntaxError: invalid syntax\r\n'
-INTERRUPTED = b"Traceback (most recent call last):\r\n  File \"<stdin>\", line 1, in <module>\r\nKeyboardInterrupt: \r\n"
+INTERRUPTED = (
+    b'Traceback (most recent call last):\r\n  File "<stdin>", line 1, in <module>\r\nKeyboardInterrupt: \r\n'
+)
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,20 @@ MODES = [
     Transcript("enter, mpremote style", READY, (ATTACHED,)),
     Transcript("friendly to raw", (*enter(), Device(b"\r\n" + BANNER)), (Attached(b"\r\n"),)),
     Transcript("re-enter", (*enter(), Device(BANNER)), (Attached(b""),)),
-    Transcript("enter, head of the banner lost", (*enter(), Device(b"PL; CTRL-B to exit\r\n>")), (Attached(b"P"),)),
+    Transcript(
+        "enter, head of the banner lost", (*enter(), Device(b"PL; CTRL-B to exit\r\n>")), (Attached(b"P"),)
+    ),
     Transcript(
         "enter, Ctrl-C alone first",
-        (*enter(), Wait(0.3), Host(b"\x03"), Device(b"\r\nKeyboardInterrupt: \r\n>>> "), Wait(0.05), Host(b"\r\x01"), Device(BANNER)),
+        (
+            *enter(),
+            Wait(0.3),
+            Host(b"\x03"),
+            Device(b"\r\nKeyboardInterrupt: \r\n>>> "),
+            Wait(0.05),
+            Host(b"\r\x01"),
+            Device(BANNER),
+        ),
         (Attached(b"\r\nKeyboardInterrupt: \r\n>>> "),),
     ),
     Transcript(
@@ -122,7 +134,9 @@ MODES = [
         (
             *enter(),
             Device(b"\r\nPress any key to enter the REPL. Use CTRL-D to reload.\r\n"),
-            Device(b"\x1b]0;\xf0\x9f\x90\x8dREPL | 9.2.1\x1b\\\r\nAdafruit CircuitPython 9.2.1 on 2025-01-01; board with mcu\r\n>>> "),
+            Device(
+                b"\x1b]0;\xf0\x9f\x90\x8dREPL | 9.2.1\x1b\\\r\nAdafruit CircuitPython 9.2.1 on 2025-01-01; board with mcu\r\n>>> "
+            ),
             Device(b"\r\n\x1b]0;\x1b\\" + BANNER),
         ),
         (
@@ -149,7 +163,11 @@ MODES = [
 
 PLAIN = [
     at_prompt(
-        "ok", [submit(b"print(1)"), Host(b"print(1)\x04"), Device(b"OK1\r\n\x04\x04>")], Accepted(), Output(b"1\r\n"), framed()
+        "ok",
+        [submit(b"print(1)"), Host(b"print(1)\x04"), Device(b"OK1\r\n\x04\x04>")],
+        Accepted(),
+        Output(b"1\r\n"),
+        framed(),
     ),
     at_prompt(
         "error",
@@ -412,7 +430,13 @@ RECORDS = [
         [
             submit(b"x", key=KEY),
             Host(b"x\x04"),
-            Device(b"OKtick" + encode(KEY, Kind.STARTED) + b"\n" + encode(KEY, Kind.ENDED) + b"tick\x04>\x04tock>"),
+            Device(
+                b"OKtick"
+                + encode(KEY, Kind.STARTED)
+                + b"\n"
+                + encode(KEY, Kind.ENDED)
+                + b"tick\x04>\x04tock>"
+            ),
         ],
         Accepted(),
         Stray(b"tick"),
@@ -432,7 +456,13 @@ RECORDS = [
         [
             submit(b"x", key=KEY),
             Host(b"x\x04"),
-            Device(b"OK" + encode(KEY, Kind.STARTED, b"9424") + b"\n\r\n" + encode(KEY, Kind.ENDED) + b"\x04\x04>"),
+            Device(
+                b"OK"
+                + encode(KEY, Kind.STARTED, b"9424")
+                + b"\n\r\n"
+                + encode(KEY, Kind.ENDED)
+                + b"\x04\x04>"
+            ),
         ],
         Accepted(),
         Started(cooked=False, note=b"9424"),
