@@ -30,7 +30,7 @@ def _devsession():
         e=''
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
-        from gc import mem_free
+        from gc import collect,mem_free
         w(k,n,'S','' if c[0]==k else str(mem_free()),'\n')
         try:
             if m>1:return w(k,n,'V',repr(c),'')
@@ -47,6 +47,8 @@ def _devsession():
             e=r(v.args,o)
             if o:e=r((str(o[0]),),o)
         except BaseException as v:
+            # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
+            if isinstance(v,KeyboardInterrupt):collect()
             w(k,n,'T','','')
             import sys
             # CircuitPython has no sys.print_exception: there the raw REPL prints it, after the end

@@ -29,24 +29,28 @@ PROGRAMS = {
 
 
 async def interrupted(board: Board, program: str, delay: float) -> bool:
-    """Run a program, interrupt it after ``delay``; return whether a reset was reported. Anything else fails."""
-    reset = False
-    async with board.start(program) as running:
+    """Run a program, interrupt it after ``delay``; return whether a reset was reported. Anything else fails.
+
+    What was defined before must still be there, unless a reset was reported: there is no third case.
+    """
+    canary = random.randrange(10**6)
+    await board.exec(f"canary = {canary}")
+    epoch = board.epoch
+    async with asyncio.timeout(30), board.start(program) as running:
         await asyncio.sleep(delay)
-        board.interrupt()
-        await asyncio.wait_for(running.stop(), 20)
+        if not board.interrupt():
+            await running.stop()
         try:
             await running.result()
-        except DeviceResetError:
-            reset = True
-        except asyncio.CancelledError:
+        except (DeviceResetError, asyncio.CancelledError):
             pass
     try:
         assert await board.eval("6 * 7") == 42
     except DeviceResetError:
-        reset = True
         assert await board.eval("6 * 7") == 42
-    return reset
+    if board.epoch == epoch:
+        assert await board.eval("canary") == canary
+    return board.epoch != epoch
 
 
 @pytest.mark.timeout(600)
