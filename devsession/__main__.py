@@ -1,0 +1,7 @@
+"""`python -m devsession`."""
+
+from __future__ import annotations
+
+from devsession.cli import main
+
+main()
