@@ -460,7 +460,10 @@ class Engine:
         data = bytes(self._buffer)
         answers = (BANNER, b"\r\n" + BANNER)
         if data not in answers:
-            return any(answer.startswith(data) for answer in answers)
+            undecided = any(answer.startswith(data) for answer in answers)
+            if not undecided:
+                self._suspicion.refute()
+            return undecided
         verdict = self._suspicion.verdict
         self._error += verdict.error
         self._buffer.clear()

@@ -42,6 +42,7 @@ class Suspicion:
         self._tail.clear()
         self.interrupted = False
         self.asked = False
+        self._refuted = False
         self.wake: float | None = None
         self.verdict = Verdict(b"", reset=False)
 
@@ -59,11 +60,16 @@ class Suspicion:
     def interrupt(self, now: float) -> None:
         """Know that the command is being interrupted: a prompt is what to expect."""
         self.interrupted = True
-        self.asked = False
+        self.asked = self._refuted = False
         self._watch(now)
 
+    def refute(self) -> None:
+        """Know that something else came than the answer: the program goes on, and is not asked again unless it is interrupted."""
+        self.asked = False
+        self._refuted = True
+
     def _watch(self, now: float) -> None:
-        looks = not self.asked and self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
+        looks = not (self.asked or self._refuted) and self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
         self.wake = now + (SILENCE_INTERRUPTED if self.interrupted else SILENCE) if looks else None
 
     def tick(self, now: float) -> bytes:

@@ -1,13 +1,15 @@
 """Entering the raw REPL: what is tried when, and what a failure is called."""
 
+from itertools import pairwise
+
 import pytest
+from transcripts import BANNER
 
 from devsession.errors import LocalProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.engine import Engine
 from devsession.protocol.entry import classify
 from devsession.protocol.states import BUSY, TRANSITIONS, Move, State
-from transcripts import BANNER
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_a_silent_board_is_asked_again_with_growing_gaps():
     written = written_until(engine, 0.0, 4.0)
     assert written[0] == (0.0, b"\r\x03\r\x01")
     asked = [at for at, data in written if data == b"\r\x01"]
-    gaps = [round(later - earlier, 3) for earlier, later in zip(asked, asked[1:], strict=False)]
+    gaps = [round(later - earlier, 3) for earlier, later in pairwise(asked)]
     assert gaps == sorted(gaps)
     assert asked[0] < 0.5
     assert {data for _, data in written[1:]} == {b"\x03", b"\r\x01"}

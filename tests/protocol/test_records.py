@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transcripts import BANNER, cut, merge
 
 from devsession.errors import RemoteProtocolError
 from devsession.protocol import records
@@ -14,7 +15,6 @@ from devsession.protocol.engine import Engine
 from devsession.protocol.events import Ending, Event, Finished, Output, Started, Told
 from devsession.protocol.records import Damaged, Key, Kind, Record, Stale, encode, scan
 from devsession.protocol.states import State
-from transcripts import BANNER, cut, merge
 
 KEY = Key(0x12345678, 7)
 payloads = st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=60).map(str.encode)

@@ -6,6 +6,7 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from transcripts import cut
 
 from devsession.errors import LocalProtocolError
 from devsession.protocol import source
@@ -13,7 +14,6 @@ from devsession.protocol.commands import Command
 from devsession.protocol.cooking import Uncook
 from devsession.protocol.records import Key
 from devsession.protocol.source import Mode
-from transcripts import cut
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])).map(source.normalise))

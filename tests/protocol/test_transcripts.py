@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from transcripts import ALL, Device, Transcript, cut, play
 
 transcripts = pytest.mark.parametrize("transcript", ALL, ids=lambda transcript: transcript.name)
