@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
+from test_descriptor import Inbox
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError
-from devsession.transport.metering import MeteredTransport, Meter
+from devsession.transport.metering import Meter, MeteredTransport
 from devsession.transport.recording import Direction, RecordedTransport
 from devsession.transport.scripted import Expect, ExpectUntil, Lose, Reply, ScriptedTransport, Stall
-from test_descriptor import Inbox
 
 HELLO = [Expect(b"hello\n"), Reply(b"hi "), Reply(b"there"), ExpectUntil(b"bye"), Reply(b"!")]
 
