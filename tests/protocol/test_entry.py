@@ -89,7 +89,7 @@ def test_every_pair_that_is_not_in_the_table_is_an_error_and_changes_nothing():
     for state in State:
         for move, request in requests.items():
             engine = Engine()
-            engine.state = state
+            engine._conversation.state = state
             if move in TRANSITIONS[state]:
                 request(engine)
                 assert engine.state is TRANSITIONS[state][move]
@@ -115,12 +115,19 @@ def test_the_table_is_whole():
 
 
 def test_only_what_runs_can_be_interrupted():
-    for state in State:
-        engine = Engine()
-        engine.state = state
-        if state in BUSY:
+    engine = Engine()
+    for data in (b"", BANNER):
+        with pytest.raises(LocalProtocolError, match="nothing runs"):
             engine.interrupt(0.0)
-            assert engine.outgoing() == b"\x03"
-        else:
-            with pytest.raises(LocalProtocolError):
-                engine.interrupt(0.0)
+        engine.enter(0.0)
+        engine.receive(data, 0.0)
+    engine.submit(Command(b"x"))
+    engine.outgoing()
+    for piece in (b"", b"O", b"K", b"out", b"\x04", b"err", b"\x04"):
+        engine.receive(piece, 0.0)
+        assert engine.state in BUSY
+        engine.interrupt(0.0)
+    assert engine.outgoing() == b"\x03"
+    engine.receive(b">", 0.0)
+    with pytest.raises(LocalProtocolError, match="nothing runs"):
+        engine.interrupt(0.0)
