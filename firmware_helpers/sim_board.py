@@ -3,13 +3,13 @@ import builtins
 import os
 import sys
 
-import sim_interrupts
+import sim_micropython
 import sim_lazy
-import sim_system
+import sim_sys
 
 
 def install(terminal, friendly, here, identity, before):
-    sim_interrupts.kbd_intr = terminal.interrupt_character
+    sim_micropython.kbd_intr = terminal.interrupt_character
     builtins.input = friendly.input
     # Read when a program first asks for something in it: boards without need of it start sooner and keep their heap.
     folder = os.VfsPosix(here)
@@ -24,9 +24,9 @@ def install(terminal, friendly, here, identity, before):
     sim_lazy.load = load
     for name in list(sys.modules):
         del sys.modules[name]
-    become(sim_interrupts, "micropython")
+    become(sim_micropython, "micropython")
     become(sim_lazy, "machine")
-    become(sim_system, "sys")
+    become(sim_sys, "sys")
 
 
 def become(module, name):

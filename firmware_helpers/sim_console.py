@@ -1,8 +1,8 @@
 # The REPL of real firmware (shared/runtime/pyexec.c of MicroPython), in Python: friendly, raw, raw-paste, soft reset.
-import gc
 import io
 from sim_friendly import Friendly
-from sim_system import print_exception
+from sim_signal import Interrupts
+from sim_sys import print_exception
 
 # How the process ends, read by devsession/simulator/supervisor.py.
 EXIT_BROKEN = 1
@@ -83,8 +83,10 @@ class Paste(io.IOBase):
 
 
 class Console:
-    def __init__(self, terminal, files, namespace):
+    def __init__(self, terminal, files, namespace, unmask):
         self.terminal = terminal
+        self.interrupts = Interrupts(unmask, self.reset_broken)
+        self.is_raw = False
         self.files = files
         self.namespace = namespace
         self.friendly = Friendly(terminal, self.run_friendly)
@@ -206,6 +208,7 @@ class Console:
         # Runs it and returns what it raised. This is the only frame of ours that a traceback has, apart from those of raw-paste.
         terminal = self.terminal
         terminal.running_settings = terminal.raw_settings if raw else terminal.friendly_settings
+        self.is_raw = raw
         error = None
         try:
             try:
@@ -222,20 +225,13 @@ class Console:
             # A second Ctrl-C while the first was being taken.
             terminal.idle()
             error = raised
-        if isinstance(error, KeyboardInterrupt):
-            self.mend_heap(raw)
+        self.interrupts.check()
         return error
 
-    def mend_heap(self, raw):
-        # SIGINT jumps out of whatever runs, the allocator included. A collection, before anything is allocated, mends a lock left behind;
-        # where it does not, the board resets.
-        gc.collect()
-        try:
-            bytearray(1)
-        except MemoryError:
-            if raw:
-                self.write(b"\x04\x04")
-            self.soft_reset(raw)
+    def reset_broken(self):
+        # Nothing can be allocated here, nor any name be looked up that was not made before.
+        self.write(b"\x04\x04MPY: soft reboot\r\n" if self.is_raw else b"\r\nMPY: soft reboot\r\n")
+        self.terminal.leave(EXIT_SOFT_RAW if self.is_raw else EXIT_SOFT)
 
     def traceback(self, error):
         # With a board's line ends.

@@ -1,5 +1,5 @@
 # The friendly prompt: line editing as far as people and tools rely on it, blocks, paste mode.
-import sim_system as sys
+import sim_sys as sys
 
 BANNER = "%s; unix, %s\r\nType \"help()\" for more information.\r\n" % (
     sys.version.partition("; ")[2],

@@ -1,13 +1,13 @@
 # Turns the MicroPython unix port into a board: its own `/`, boot.py and main.py, the REPL of real firmware on a terminal.
 # Started by devsession/simulator/supervisor.py:
-#   micropython unix_repl.py ROOT START IDENTITY ISIG VMIN COOKED
+#   micropython unix_repl.py ROOT START IDENTITY ISIG VMIN COOKED UNMASK
 # ROOT is the host directory shown as `/`; START one of hard, soft, raw (what came before); IDENTITY hexadecimal;
-# the last three are numbers of this system's termios.h, which the port does not name.
+# the last four are numbers of this system's termios.h and signal.h, which the port does not name.
 import sys
 
 
 def start(namespace):
-    root, before, identity, isig, vmin, cooked = sys.argv[1:]
+    root, before, identity, isig, vmin, cooked, unmask = sys.argv[1:]
     here = __file__.rpartition("/")[0]
     sys.path[:] = [here]
     from sim_console import Console
@@ -17,7 +17,7 @@ def start(namespace):
 
     terminal = Terminal(int(isig), int(vmin), int(cooked))
     files = Files(root)
-    console = Console(terminal, files, namespace)
+    console = Console(terminal, files, namespace, int(unmask))
     sim_board.install(terminal, console.friendly, here, identity, before)
     # As on a board: frozen modules and /lib importable.
     sys.argv[:] = []

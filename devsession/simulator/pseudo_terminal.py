@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import termios
 
 # What the interpreter is told, since its termios module does not name them: the flag that makes Ctrl-C a signal, the place of VMIN,
-# and the flags that turn \n into \r\n on the way out.
-NUMBERS = (termios.ISIG, termios.VMIN, termios.OPOST | termios.ONLCR)
+# the flags that turn \n into \r\n on the way out, and what makes a set of signals the mask.
+NUMBERS = (termios.ISIG, termios.VMIN, termios.OPOST | termios.ONLCR, signal.SIG_SETMASK)
 
 
 def open_pair() -> tuple[int, int]:
