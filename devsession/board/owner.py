@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -112,7 +112,7 @@ class Owner:
                 raise self._no_raw_repl(deadline) from None
         if GREETING.search(attached.noise):
             self.new_epoch()
-        self._nonce = secrets.randbits(NONCE_BITS)
+        self._nonce = int.from_bytes(os.urandom(4)) >> (32 - NONCE_BITS)
         self._deployed = False
         self.failure = None
 
@@ -203,7 +203,9 @@ class Owner:
         except (TimeoutError, asyncio.CancelledError) as reason:
             await self._stop()
             if isinstance(reason, TimeoutError):
-                raise self._late(job.program, job.deadline, bytes(job.output), reset=self.epoch != epoch) from None
+                raise self._late(
+                    job.program, job.deadline, bytes(job.output), reset=self.epoch != epoch
+                ) from None
             raise
         finally:
             self._job = None
