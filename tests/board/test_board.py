@@ -275,7 +275,7 @@ async def test_closing_ends_what_runs():
 
 
 async def test_a_program_larger_than_the_heap_is_a_clear_error():
-    async with connect("sim:?heap=64k") as board:
+    async with connect("sim:?heap=128k") as board:
         with pytest.raises(DeviceError) as caught:
             await board.exec("x = [\n" + "    1234,\n" * 20_000 + "]")
         assert caught.value.kind == "MemoryError"

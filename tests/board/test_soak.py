@@ -14,7 +14,7 @@ from devsession.errors import DeviceResetError
 pytestmark = pytest.mark.soak
 
 WHOLE = bool(os.environ.get("DEVSESSION_SOAK"))
-INTERRUPTIONS = 1000 if WHOLE else 200
+INTERRUPTIONS = 1000
 EXECS = 10_000 if WHOLE else 1500
 
 PROGRAMS = {
