@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from devsession.board.board import Board
 from devsession.errors import BoardNotFoundError, UsageError
@@ -26,9 +27,18 @@ def link(url: str) -> Transport:
         return _by_serial_number(url.removeprefix("id:"))
     if scheme or not url:
         raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+    return _serial(url)
+
+
+def _serial(path: str) -> Transport:
+    if sys.platform == "win32":
+        # No descriptor to watch there: the port is polled.
+        from devsession.transport.polled_serial import PolledSerialTransport
+
+        return PolledSerialTransport(path)
     from devsession.transport.serial_port import SerialTransport
 
-    return SerialTransport(url)
+    return SerialTransport(path)
 
 
 def connect(url: str) -> Board:
@@ -42,12 +52,11 @@ def connect(url: str) -> Board:
 
 def _by_serial_number(wanted: str) -> Transport:
     from devsession.transport.ports import list_ports
-    from devsession.transport.serial_port import SerialTransport
 
     ports = list_ports()
     for port in ports:
         if (port.serial_number or "").lower() == wanted.lower():
-            return SerialTransport(port.path)
+            return _serial(port.path)
     attached = ", ".join(port.serial_number or port.path for port in ports)
     raise BoardNotFoundError(
         f"no board with the serial number {wanted} is attached", hint=f"attached: {attached or 'none'}"

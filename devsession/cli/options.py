@@ -20,7 +20,7 @@ def on_board(function: Callable[..., Any]) -> Callable[..., Any]:
         "-v", "--verbose", count=True, help="Tell each phase on stderr; -vv the bytes on the wire too."
     )
     @click.pass_context
-    def command(ctx: click.Context, board: str | None, verbose: int, **arguments: Any) -> Any:
+    def command(ctx: click.Context, /, board: str | None, verbose: int, **arguments: Any) -> Any:
         enable_log(verbose or ctx.obj["verbose"])
         return ctx.invoke(
             function, board=board or ctx.obj["board"] or os.environ.get("DEVSESSION_BOARD"), **arguments

@@ -72,8 +72,8 @@ class Stdout:
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
         ready = loop.create_future()
-        loop.add_writer(self._fd, lambda: ready.done() or ready.set_result(None))
+        loop.add_writer(self._fd, ready.cancel)
         try:
-            await ready
+            await asyncio.wait([ready])
         finally:
             loop.remove_writer(self._fd)

@@ -48,7 +48,9 @@ class DescriptorTransport(Transport):
     def _lost(self, error: OSError | None) -> LinkLostError:
         """Word the loss of the link: ``error`` is what the system said, ``None`` for an end of file."""
         reason = error.strerror if error else "end of file"
-        return LinkLostError(f"the link was lost: {reason}", board=self.url, hint="was the board unplugged or reset?")
+        return LinkLostError(
+            f"the link was lost: {reason}", board=self.url, hint="was the board unplugged or reset?"
+        )
 
     async def open(self, receiver: Receiver) -> None:
         """Open the link; from here on ``receiver`` is told of everything that arrives."""
