@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import grp  # noqa: F401  # before a child gives up the right to read it
 import os
 import subprocess
 import sys
