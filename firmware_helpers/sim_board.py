@@ -8,7 +8,7 @@ import sim_lazy
 import sim_sys
 
 
-def install(terminal, friendly, here, identity, before):
+def install(port, terminal, friendly, here, identity, before):
     sim_micropython.kbd_intr = terminal.interrupt_character
     builtins.input = friendly.input
     # Read when a program first asks for something in it: boards without need of it start sooner and keep their heap.
@@ -16,9 +16,10 @@ def install(terminal, friendly, here, identity, before):
 
     def load():
         contents = {"__name__": "machine"}
+        contents.update({"_port": port, "_terminal": terminal, "_identity": identity, "_before": before})
         with folder.open("/machine.py", "r") as file:
-            exec(compile(file.read(), "machine.py", "exec"), contents)
-        contents["_start"](identity, before, terminal)
+            # Named like our other files, so that tracebacks leave it out: on a board it is no Python.
+            exec(compile(file.read(), here + "/sim_machine.py", "exec"), contents)
         return contents
 
     sim_lazy.load = load

@@ -1,4 +1,5 @@
 # The terminal of a simulated board: when Ctrl-C interrupts and when it is a byte, input in pieces, output.
+import _thread
 import ffi
 import select
 import sys
@@ -15,10 +16,15 @@ libc = ffi.open(None)
 _exit = libc.func("v", "_exit", "i")
 
 
+def nothing(number):
+    pass
+
+
 class Terminal:
     # Three settings. Idle: Ctrl-C is a byte, and a read returns at once with what is there. Running: Ctrl-C is SIGINT, a read waits for
     # a byte. Running at the friendly prompt: as well, the line ends of what the program prints become \r\n, as a person's terminal wants.
-    def __init__(self, isig, vmin, cooked):
+    # `waking` is the number of a signal that means nothing in itself.
+    def __init__(self, isig, vmin, cooked, waking):
         self.isig = isig
         self.idle_settings = self.settings(0, vmin, 0, 0)
         self.raw_settings = self.settings(isig, vmin, 1, 0)
@@ -33,6 +39,11 @@ class Terminal:
         self.wait = poll.poll
         self.idle()
         self.open_stream()
+        self.waking = waking
+        self.main = _thread.get_ident()
+        self.handler = ffi.callback("v", nothing, "i")
+        self.send = libc.func("i", "pthread_kill", "Li")
+        libc.func("p", "signal", "iC")(waking, self.handler)
 
     def settings(self, isig, vmin, least, cooked):
         settings = termios.tcgetattr(0)
@@ -96,6 +107,10 @@ class Terminal:
             if self.wait()[0][1] != select.POLLIN:
                 self.leave(0)
         return self.one[0]
+
+    def wake(self):
+        # From another thread: ends a wait of the main one for a moment, so that what was scheduled runs.
+        self.send(self.main, self.waking)
 
     def leave(self, code):
         # At once, without the port's own clean-up: that can hang or crash when threads are left.

@@ -105,7 +105,7 @@ class SimulatedBoard(DescriptorTransport):
     def _command(self, interpreter: Interpreter, root: Path, start: Start) -> tuple[str, ...]:
         heap = ("-X", f"heapsize={self._wanted.heap}") if self._wanted.heap else ()
         if self._wanted.repl == "native":
-            if start is not Start.HARD:
+            if start is Start.SOFT:
                 os.write(self._terminal, b"MPY: soft reboot\r\n")
             return (*interpreter.argv, *heap, "-i", "-c", firmware.native_root(root))
         numbers = (str(number) for number in NUMBERS)

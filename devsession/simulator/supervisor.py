@@ -17,15 +17,18 @@ CRASH_WINDOW = 10.0
 
 
 class Start(Enum):
-    """What a new interpreter comes after, which decides whether main.py runs and which prompt it shows."""
+    """What a new interpreter comes after, which decides whether main.py runs, which prompt it shows, and what it tells programs."""
 
+    POWER = "power"
     HARD = "hard"
+    WATCHDOG = "watchdog"
+    DEEPSLEEP = "deepsleep"
     SOFT = "soft"
     RAW = "raw"
 
 
 # How firmware_helpers/sim_console.py and machine.py end the process; every other way is a crash.
-RESETS = {64: Start.SOFT, 65: Start.RAW, 66: Start.HARD}
+RESETS = {64: Start.SOFT, 65: Start.RAW, 66: Start.HARD, 67: Start.WATCHDOG, 68: Start.DEEPSLEEP}
 # The port's own prompt ends with 0 at Ctrl-D and at SystemExit.
 NATIVE_RESETS = {0: Start.SOFT}
 
@@ -52,7 +55,7 @@ class Supervisor:
         self._process: TerminalProcess | None = None
         self._crashes: collections.deque[float] = collections.deque(maxlen=CRASHES)
 
-    def start(self, start: Start = Start.HARD) -> None:
+    def start(self, start: Start = Start.POWER) -> None:
         """Start an interpreter; raises SimulatorError when the system refuses. Does not wait for it."""
         try:
             self._process = TerminalProcess(self._command(start), self._terminal, self._ended)
