@@ -11,13 +11,14 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from devsession.errors import InterpreterNotFoundError
 from devsession.simulator import apt_sources
 from devsession.simulator.apt import UNPACK_TIMEOUT, PrivateApt, run
 from devsession.simulator.apt_sources import Source
+from devsession.simulator.interpreter import START, Progress, fetched
 
 PACKAGE = "micropython"
 LEAST_VERSION = (1, 20)
@@ -25,18 +26,6 @@ LEAST_VERSION = (1, 20)
 LOADERS = {"x86_64": "ld-linux-x86-64.so.2", "aarch64": "ld-linux-aarch64.so.1"}
 # One look at the lock of another process that is fetching; a fetch takes some ten seconds.
 LOCK_INTERVAL = 0.2
-
-Progress = Callable[[str], None]
-
-
-def fetched(cache: Path) -> tuple[str, ...] | None:
-    """Return how the interpreter in the directory ``cache`` is started, ``None`` when none is there."""
-    place = cache / "unix"
-    try:
-        words = json.loads((place / "start.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return tuple(word.format(place=place) for word in words)
 
 
 def is_possible() -> bool:
@@ -76,7 +65,7 @@ async def _build(work: Path, progress: Progress) -> Path:
     for archive in await apt.download(packages, Path(downloads)):
         await run("dpkg-deb", "-x", str(archive), str(place), cwd=work, timeout=UNPACK_TIMEOUT)
     words = _start_command(place)
-    (place / "start.json").write_text(json.dumps(words), encoding="utf-8")
+    (place / START).write_text(json.dumps(words), encoding="utf-8")
     # Proves that the libraries fit, before anything is kept.
     tried = [word.format(place=place) for word in words]
     await run(*tried, "-c", "print(1)", cwd=work, timeout=UNPACK_TIMEOUT)

@@ -20,6 +20,8 @@ from devsession.errors import InterpreterNotFoundError, InterpreterTooOldError
 VARIABLE = "DEVSESSION_MICROPYTHON"
 # exec with a namespace, execfile from a file system in Python, getdelim over ffi: all there since this version.
 LEAST_VERSION = (1, 20)
+# In a directory that holds a fetched interpreter: the words that start it, with the directory as {place}.
+START = "start.json"
 # Printed by the interpreter: its version, then the modules that it was built without.
 PROBE = """
 import sys
@@ -67,20 +69,32 @@ async def find_interpreter(progress: Progress = lambda _: None) -> Interpreter:
     ``progress`` is told in words what takes time. Raises InterpreterNotFoundError with how to install one, and InterpreterTooOldError.
     When cancelled nothing half-done stays.
     """
-    from devsession.simulator import fetch
-
     configured = os.environ.get(VARIABLE)
     if configured:
         return await _examine(_command(configured), "environment")
     on_path = shutil.which("micropython")
     if on_path:
         return await _examine((on_path,), "path")
-    fetched = fetch.fetched(cache_directory())
-    if fetched is None and fetch.is_possible():
-        fetched = await fetch.fetch(cache_directory(), progress)
-    if fetched is None:
+    return await _examine(fetched(cache_directory()) or await _fetch(progress), "cache")
+
+
+def fetched(cache: Path) -> tuple[str, ...] | None:
+    """Return how the interpreter in the directory ``cache`` is started, ``None`` when none is there."""
+    place = cache / "unix"
+    try:
+        words = json.loads((place / START).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return tuple(word.format(place=place) for word in words)
+
+
+async def _fetch(progress: Progress) -> tuple[str, ...]:
+    # Only here, as fetching needs much that finding does not.
+    from devsession.simulator import fetch
+
+    if not fetch.is_possible():
         raise InterpreterNotFoundError("no MicroPython interpreter was found", hint=how_to_install())
-    return await _examine(fetched, "cache")
+    return await fetch.fetch(cache_directory(), progress)
 
 
 def _command(text: str) -> tuple[str, ...]:

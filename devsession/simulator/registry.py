@@ -60,10 +60,11 @@ def names() -> list[str]:
 def _locked(path: Path, name: str) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SimulatorError(f"a simulated board named {name} is already served") from error
         yield
-    except BlockingIOError as error:
-        raise SimulatorError(f"a simulated board named {name} is already served") from error
     finally:
         os.close(descriptor)
 
