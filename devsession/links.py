@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 
 from devsession.board.board import Board
 from devsession.errors import BoardNotFoundError, UsageError
@@ -13,16 +14,21 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 _KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL"
 
 
-def link(url: str) -> Transport:
+def _silent(_: str) -> None:
+    """Tell nobody."""
+
+
+def link(url: str, progress: Callable[[str], None] = _silent) -> Transport:
     """Return the transport, not opened yet, to the board that ``url`` names.
 
-    Raises UsageError for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
+    ``progress`` is told in words what takes long: fetching the interpreter of simulated boards, once. Raises UsageError
+    for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
     """
     scheme = match[1].lower() if (match := _SCHEME.match(url)) else ""
     if scheme == "sim":
         from devsession.simulator.board import open_simulator
 
-        return open_simulator(url)
+        return open_simulator(url, progress=progress)
     if scheme == "id":
         return _by_serial_number(url.removeprefix("id:"))
     if scheme or not url:
@@ -41,13 +47,13 @@ def _serial(path: str) -> Transport:
     return SerialTransport(path)
 
 
-def connect(url: str) -> Board:
+def connect(url: str, progress: Callable[[str], None] = _silent) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number. Raises
-    what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number; ``progress``
+    is told what takes long. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
-    return Board(link(url))
+    return Board(link(url, progress))
 
 
 def _by_serial_number(wanted: str) -> Transport:

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from devsession.board.board import EXEC_TIMEOUT
-from devsession.cli.options import on_board, the_board
+from devsession.cli.options import on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude, tell
 from devsession.cli.terminal import Stdout, printable
 from devsession.links import connect
@@ -68,7 +68,7 @@ def eval_command(board: str | None, expression: str, timeout: float, *, as_json:
 async def _run(board: str | None, program: str | Path, args: tuple[str, ...], timeout: float | None) -> int:
     out = Stdout()
     async with (
-        connect(the_board(board)) as target,
+        connect(the_board(board), tell_progress) as target,
         target.start(program, args=args, timeout=timeout) as running,
     ):
         async for chunk in running:
@@ -87,7 +87,7 @@ async def _run(board: str | None, program: str | Path, args: tuple[str, ...], ti
 
 
 async def _eval(board: str | None, expression: str, timeout: float, *, as_json: bool) -> int:
-    async with connect(the_board(board)) as target:
+    async with connect(the_board(board), tell_progress) as target:
         value = await target.eval(expression, timeout=timeout)
     sys.stdout.write((json.dumps(value, default=_as_json) if as_json else repr(value)) + "\n")
     return 0

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from devsession.cli.options import on_board, the_board
+from devsession.cli.options import on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude
 from devsession.cli.terminal import printable
 from devsession.links import connect
@@ -32,7 +32,7 @@ def info_command(board: str | None, *, as_json: bool) -> None:
 
 
 async def _info(board: str | None, *, as_json: bool) -> int:
-    async with connect(the_board(board)) as target:
+    async with connect(the_board(board), tell_progress) as target:
         name, version, platform, machine, build, text = await target.eval(_FACTS)
         facts = {
             "board": target.url,

@@ -39,6 +39,11 @@ def enable_log(verbose: int) -> None:
         log.enable(verbose, sys.stderr)
 
 
+def tell_progress(text: str) -> None:
+    """Write one line of progress to stderr."""
+    sys.stderr.write(text + "\n")
+
+
 def the_board(named: str | None) -> str:
     """Return the URL of the board to work on: the one named, else the one attached, else, on a terminal, a simulated one.
 

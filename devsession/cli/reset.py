@@ -7,7 +7,7 @@ import sys
 import click
 
 from devsession.board.board import ATTACH_TIMEOUT
-from devsession.cli.options import on_board, the_board
+from devsession.cli.options import on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude
 from devsession.links import connect
 
@@ -31,7 +31,7 @@ def reset_command(board: str | None, timeout: float) -> None:
 
 
 async def _reset(board: str | None, timeout: float) -> int:
-    async with connect(the_board(board)) as target:
+    async with connect(the_board(board), tell_progress) as target:
         await target.soft_reset(timeout=timeout)
     sys.stderr.write("soft reset done: boot.py ran, main.py did not\n")
     return 0
