@@ -1,5 +1,6 @@
 # The REPL of real firmware (shared/runtime/pyexec.c of MicroPython), in Python: friendly, raw, raw-paste, soft reset.
 import io
+from sim_files import PASTED
 from sim_friendly import Friendly
 from sim_signal import Interrupts
 from sim_sys import print_exception
@@ -177,9 +178,9 @@ class Console:
         self.write(PASTE_ACCEPTED)
         paste = Paste(self.terminal)
         self.files.pasted = paste
-        error = self.execute(execfile, "<stdin>", None, True, paste)
+        error = self.execute(execfile, PASTED, None, True, paste)
         if self.files.pasted:
-            # The program before moved into a file system of its own, where there is no "<stdin>".
+            # The program before put another file system in the place of `/`.
             self.files.pasted = None
             error = self.execute(self.execute_pasted, paste, None, True, paste)
         if paste.aborted:

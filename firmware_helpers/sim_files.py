@@ -9,6 +9,8 @@ EBUSY = 16
 ENOTDIR = 20
 DIRECTORY = 0x4000
 REGULAR = 0x8000
+# The name under which the console opens the body of a raw-paste; absolute, as the program may have changed to another file system.
+PASTED = "/<stdin>"
 # A link that leads out of the board, or nowhere, is an empty file: it can be removed, and nothing else.
 LINK_OUT = (REGULAR, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 # PATH_MAX on Linux; macOS has 1024. realpath writes at most this much.
@@ -27,7 +29,7 @@ class Files:
         self.host = os.VfsPosix(root)
         self.path = bytearray(PATH_SIZE)
         self.current = "/"
-        # What the next open of "<stdin>" gives: the body of a raw-paste, while it arrives.
+        # What the next open of that name gives: the body of a raw-paste, while it arrives.
         self.pasted = None
 
     def mount_as_root(self):
@@ -81,7 +83,7 @@ class Files:
         return path
 
     def open(self, path, mode):
-        if self.pasted and path == "<stdin>":
+        if self.pasted and path == PASTED:
             pasted = self.pasted
             self.pasted = None
             return pasted

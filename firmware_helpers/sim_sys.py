@@ -15,4 +15,5 @@ own_frame = '  File "%s/sim_' % __file__.rpartition("/")[0]
 def print_exception(error, file=stdout):
     text = io.StringIO()
     port.print_exception(error, text)
-    file.write("\n".join([line for line in text.getvalue().split("\n") if not line.startswith(own_frame)]))
+    lines = [line for line in text.getvalue().split("\n") if not line.startswith(own_frame)]
+    file.write("\n".join(lines).replace('  File "/<stdin>"', '  File "<stdin>"'))

@@ -6,10 +6,9 @@ import contextlib
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-
-from platformdirs import user_runtime_path
 
 from devsession.errors import SimulatorError
 
@@ -19,7 +18,12 @@ LOCK_SUFFIX = ".lock"
 
 def directory() -> Path:
     """Return the directory of names, made if missing; raises SimulatorError when it is not this user's alone."""
-    path = user_runtime_path("devsession") / "sim"
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    path = (
+        Path(given, "devsession-sim")
+        if given
+        else Path(tempfile.gettempdir(), f"devsession-sim-{os.getuid()}")
+    )
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = path.lstat()

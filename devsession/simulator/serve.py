@@ -14,13 +14,12 @@ from devsession.errors import LinkLostError, SimulatorError
 from devsession.simulator import registry
 from devsession.simulator.instance import Instance
 from devsession.simulator.interpreter import Progress
+from devsession.simulator.openings import Openings
 from devsession.simulator.pseudo_terminal import open_pair, set_idle
 from devsession.simulator.url import SimUrl
 
 # One read: what a pseudo-terminal holds.
 READ_SIZE = 64 * 1024
-# How often to look whether a client has come, in seconds: the system does not say when the other side of a pseudo-terminal is opened.
-WATCH_INTERVAL = 0.01
 
 
 async def serve(
@@ -77,19 +76,21 @@ class Pump:
         self._hangup.register(client, 0)
         self._to_board = memoryview(b"")
         self._to_client = memoryview(b"")
-        self._watch: asyncio.TimerHandle | None = None
+        self._serving = False
+        self._openings: Openings | None = None
         for descriptor in (board, client):
             os.set_blocking(descriptor, False)
 
     def start(self) -> None:
         """Begin to move bytes."""
         self._loop.add_reader(self._board, self._from_board)
+        self._openings = Openings(self._path, self._look_for_client)
         self._look_for_client()
 
     def stop(self) -> None:
         """Stop moving bytes; the descriptors stay open."""
-        if self._watch is not None:
-            self._watch.cancel()
+        if self._openings is not None:
+            self._openings.stop()
         for descriptor in (self._board, self._client):
             self._loop.remove_reader(descriptor)
             self._loop.remove_writer(descriptor)
@@ -98,12 +99,10 @@ class Pump:
         return not self._hangup.poll(0)
 
     def _look_for_client(self) -> None:
-        if self._has_client():
-            self._watch = None
+        if not self._serving and self._has_client():
+            self._serving = True
             if not self._to_board:
                 self._loop.add_reader(self._client, self._from_client)
-        else:
-            self._watch = self._loop.call_later(WATCH_INTERVAL, self._look_for_client)
 
     def _from_board(self) -> None:
         try:
@@ -113,7 +112,7 @@ class Pump:
         except OSError:  # its end; why is told by the instance
             self._loop.remove_reader(self._board)
             return
-        if self._watch is None and self._has_client():
+        if self._serving and self._has_client():
             self._to_client = _write(self._client, memoryview(data))
             if self._to_client:
                 self._loop.remove_reader(self._board)
@@ -145,10 +144,11 @@ class Pump:
         self._to_board = _write(self._board, self._to_board)
         if not self._to_board:
             self._loop.remove_writer(self._board)
-            if self._watch is None:
+            if self._serving:
                 self._loop.add_reader(self._client, self._from_client)
 
     def _client_left(self) -> None:
+        self._serving = False
         self._loop.remove_reader(self._client)
         self._loop.remove_writer(self._client)
         if self._to_client:
