@@ -10,7 +10,6 @@ from typing import Any
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, Opaque, OutputTail
 from devsession.errors import DeviceError
-from devsession.protocol import tracebacks, values
 from devsession.protocol.cooking import Uncook
 from devsession.protocol.events import Ending, Event, Finished, Output, PasteRefused, Started, Told
 from devsession.protocol.records import Kind
@@ -77,7 +76,7 @@ class Job:
     def conclude(self, finished: Finished, board: str) -> Execution:
         """Return what came of it, now that it is over; raises RemoteProtocolError for a value that cannot be read."""
         error = self._error(finished, board)
-        code, message = _exit_code(values.parse(self._exit) if self._exit else ())
+        code, message = _exit_code(self._exit)
         return Execution(
             output_bytes=bytes(self.output),
             dropped=self.output.dropped,
@@ -91,6 +90,9 @@ class Job:
     def _read_value(self) -> Any:
         if self._value is None:
             return None
+        # Most programs have neither a value nor an exception: what reads those is imported when it is needed.
+        from devsession.protocol import values
+
         kind, text = self._value
         return Opaque(*values.parse_all(text)) if kind is Kind.OPAQUE else values.parse(text)
 
@@ -99,6 +101,8 @@ class Job:
         silent = not said and finished.ending is not Ending.VERIFIED
         if self._traceback is None and (finished.ending is Ending.REPORTED or silent):
             return None
+        from devsession.protocol import tracebacks
+
         found = tracebacks.parse(said or b"Exception: its end was lost", self.program)
         return DeviceError(
             found.kind,
@@ -114,8 +118,12 @@ class Job:
         )
 
 
-def _exit_code(arguments: tuple[Any, ...]) -> tuple[int, str | None]:
-    match arguments:
+def _exit_code(payload: str) -> tuple[int, str | None]:
+    if not payload:
+        return 0, None
+    from devsession.protocol import values
+
+    match arguments := values.parse(payload):
         case () | (None,):
             return 0, None
         case (bool(), *_) | (int(), *_):

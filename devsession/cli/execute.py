@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -89,6 +88,8 @@ async def _run(board: str | None, program: str | Path, args: tuple[str, ...], ti
 async def _eval(board: str | None, expression: str, timeout: float, *, as_json: bool) -> int:
     async with connect(the_board(board), tell_progress) as target:
         value = await target.eval(expression, timeout=timeout)
+    import json
+
     sys.stdout.write((json.dumps(value, default=_as_json) if as_json else repr(value)) + "\n")
     return 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
@@ -45,6 +44,8 @@ async def _info(board: str | None, *, as_json: bool) -> int:
             "sys.version": text,
         }
     if as_json:
+        import json
+
         sys.stdout.write(json.dumps(facts) + "\n")
     else:
         width = max(map(len, facts))

@@ -11,18 +11,16 @@ import stat
 import sys
 
 # CSI, OSC (bounded) and two-byte sequences, whole.
-_SEQUENCE = re.compile(
-    r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[ -/]{0,4}[0-Z\\^-~])"
-)
-_PARTIAL = re.compile(r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\][^\x07\x1b]{0,512}\x1b?|[ -/]{0,4})?\Z")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SEQUENCE = r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[ -/]{0,4}[0-Z\\^-~])"
+_PARTIAL = r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\][^\x07\x1b]{0,512}\x1b?|[ -/]{0,4})?\Z"
+_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 # A pipe that says it is writable takes this much without blocking (POSIX PIPE_BUF is at least 512, 4096 on Linux).
 _PIECE = 4096 if sys.platform == "linux" else 512
 
 
 def printable(text: str) -> str:
     """Return ``text`` without escape sequences; other control characters but line ends and tabs become visible escapes."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", _SEQUENCE.sub("", text))
+    return re.sub(_CONTROL, lambda match: f"\\x{ord(match[0]):02x}", re.sub(_SEQUENCE, "", text))
 
 
 class Sanitiser:
@@ -35,7 +33,7 @@ class Sanitiser:
     def feed(self, data: bytes, *, final: bool = False) -> bytes:
         """Return what of ``data`` may go to a terminal now."""
         text = self._held + self._decoder.decode(data, final=final)
-        partial = None if final else _PARTIAL.search(text)
+        partial = None if final else re.search(_PARTIAL, text)
         cut = partial.start() if partial else len(text)
         self._held = text[cut:]
         return printable(text[:cut]).encode()

@@ -15,7 +15,7 @@ from enum import Enum
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 BANNER_TAIL = b"L; CTRL-B to exit\r\n>"
 # What an interpreter says when it starts anew: version; machine.
-GREETING = re.compile(rb"(?:MicroPython |CircuitPython )[^\n]*;[^\n]*\r\n")
+GREETING = rb"(?:MicroPython |CircuitPython )[^\n]*;[^\n]*\r\n"
 
 # A board at a prompt answers the first try within milliseconds; USB hubs and slow UARTs take tens of them.
 FIRST_WAIT = 0.3
@@ -38,13 +38,13 @@ class Verdict:
     hint: str
 
 
-_VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
+_VERDICTS: tuple[tuple[bytes, Verdict], ...] = (
     (
-        re.compile(rb"waiting for download|DOWNLOAD\(|DOWNLOAD_BOOT"),
+        rb"waiting for download|DOWNLOAD\(|DOWNLOAD_BOOT",
         Verdict("bootloader", "the chip waits in its boot loader", "release BOOT/GPIO0 and reset the board"),
     ),
     (
-        re.compile(rb"Press any key to enter the REPL|code\.py output:"),
+        rb"Press any key to enter the REPL|code\.py output:",
         Verdict(
             "circuitpython-waiting",
             "CircuitPython is running code.py or waiting, and did not open its REPL",
@@ -52,7 +52,7 @@ _VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
         ),
     ),
     (
-        re.compile(rb"ets [A-Z][a-z]{2} |rst:0x[0-9a-f]+|ESP-ROM:|boot: ESP-IDF"),
+        rb"ets [A-Z][a-z]{2} |rst:0x[0-9a-f]+|ESP-ROM:|boot: ESP-IDF",
         Verdict(
             "boot-noise",
             "the board keeps printing its boot log",
@@ -60,7 +60,7 @@ _VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
         ),
     ),
     (
-        re.compile(rb"=== (?:[^\n]*)?\Z"),
+        rb"=== (?:[^\n]*)?\Z",
         Verdict(
             "paste-mode",
             "the board is in paste mode and did not leave it",
@@ -68,7 +68,7 @@ _VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
         ),
     ),
     (
-        re.compile(rb"\.\.\. [^\n]*\Z"),
+        rb"\.\.\. [^\n]*\Z",
         Verdict(
             "half-typed",
             "the board's prompt holds a half-typed block",
@@ -76,13 +76,13 @@ _VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
         ),
     ),
     (
-        re.compile(rb"\x18"),
+        rb"\x18",
         Verdict(
             "mount", "the board is serving an mpremote mount", "end the mpremote session, or reset the board"
         ),
     ),
     (
-        re.compile(rb"Adafruit CircuitPython|MicroPython v?\d|>>> \Z"),
+        rb"Adafruit CircuitPython|MicroPython v?\d|>>> \Z",
         Verdict(
             "friendly-only",
             "a MicroPython prompt answers, but it does not take Ctrl-A",
@@ -90,7 +90,7 @@ _VERDICTS: tuple[tuple[re.Pattern[bytes], Verdict], ...] = (
         ),
     ),
     (
-        re.compile(rb"login: ?\Z|[Pp]assword: ?\Z|[\$#] \Z|\bERROR\r\n|\^C"),
+        rb"login: ?\Z|[Pp]assword: ?\Z|[\$#] \Z|\bERROR\r\n|\^C",
         Verdict("not-micropython", "something answers that is not MicroPython", "is this the right port?"),
     ),
 )
@@ -113,7 +113,7 @@ def classify(seen: bytes) -> Verdict:
     if not seen:
         return _SILENT
     for pattern, verdict in _VERDICTS:
-        if pattern.search(seen):
+        if re.search(pattern, seen):
             return verdict
     odd = sum(byte >= 0x80 or byte < 0x07 for byte in seen)
     return _GARBLED if odd > _GARBLED_SHARE * len(seen) else _BUSY

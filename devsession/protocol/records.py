@@ -24,11 +24,9 @@ NONCE_BITS = 29
 # A value larger than this is no value but a file: there are other ways to move those.
 MAX_PAYLOAD = 16 * 1024 * 1024
 _HEADER = re.compile(rb"\x1e([0-9a-f]{1,8})\.([0-9a-f]{1,8})\.([A-Z])([0-9a-f]{1,7})\.")
-_PARTIAL = re.compile(
-    rb"\x1e(?:[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{1,8}\.(?:[A-Z][0-9a-f]{0,7})?)\Z"
-)
+_PARTIAL = rb"\x1e(?:[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{1,8}\.(?:[A-Z][0-9a-f]{0,7})?)\Z"
 _TRAILER = re.compile(rb"\.([0-9a-f]{1,4})\x1f")
-_PARTIAL_TRAILER = re.compile(rb"(?:\.[0-9a-f]{0,4})?\Z")
+_PARTIAL_TRAILER = rb"(?:\.[0-9a-f]{0,4})?\Z"
 _LETTERS = frozenset(b"SVUTE")
 _HEADER_SIZE = 29
 _TRAILER_SIZE = 6
@@ -105,7 +103,7 @@ def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
         plain += buffer.take(at)
         header = _HEADER.match(buffer.peek(_HEADER_SIZE))
         if header is None or not _is_ours(header, key):
-            if header is None and _PARTIAL.match(buffer.peek(_HEADER_SIZE)):
+            if header is None and re.match(_PARTIAL, buffer.peek(_HEADER_SIZE)):
                 return bytes(plain), None
             plain += buffer.take(1)
             continue
@@ -123,7 +121,7 @@ def _complete(buffer: ReceiveBuffer, header: re.Match[bytes], key: Key) -> Found
     tail = buffer.peek(_TRAILER_SIZE, start + size)
     trailer = _TRAILER.match(tail)
     if trailer is None:
-        if _PARTIAL_TRAILER.match(tail):
+        if re.match(_PARTIAL_TRAILER, tail):
             return None
         return Damaged(buffer.take(start))
     record = buffer.take(start + size + trailer.end())

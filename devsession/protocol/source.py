@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-import textwrap
 import warnings
 from enum import Enum
 
@@ -33,7 +32,11 @@ def normalise(source: str) -> str:
     r"""Return ``source`` with ``\n`` line ends, and moved to the left when its first line is indented."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     first = next((line for line in source.split("\n") if line.strip()), "")
-    return textwrap.dedent(source) if first[:1] in {" ", "\t"} else source
+    if first[:1] not in {" ", "\t"}:
+        return source
+    import textwrap
+
+    return textwrap.dedent(source)
 
 
 def is_expression(source: str) -> bool:

@@ -17,9 +17,9 @@ SILENCE = 0.5
 SILENCE_INTERRUPTED = 0.05
 _TAIL_KEPT = 2048
 _QUESTION = b"\x01"
-_LOOKS_OVER = re.compile(rb"\x04([^\x04]*)\x04>\Z", re.DOTALL)
+_LOOKS_OVER = rb"\x04([^\x04]*)\x04>\Z"
 # A program may well ask with `>>> `: only the whole friendly banner counts, unless it was interrupted.
-_FRIENDLY = re.compile(GREETING.pattern + rb"(?:Type [^\n]*\r\n)?>>> \Z")
+_FRIENDLY = GREETING + rb"(?:Type [^\n]*\r\n)?>>> \Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ class Suspicion:
         if self.wake is None or now < self.wake:
             return b""
         self.wake = None
-        over = _LOOKS_OVER.search(self._tail)
+        over = re.search(_LOOKS_OVER, self._tail)
         prompt = self._tail.endswith(b">>> ")
-        if prompt and not self.interrupted and not _FRIENDLY.search(self._tail):
+        if prompt and not self.interrupted and not re.search(_FRIENDLY, self._tail):
             return b""
         self.asked = True
         self.verdict = Verdict(over[1] if over else b"", reset=over is None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_TITLE = re.compile(rb"\x1b\]0;[^\x1b\x07]{0,512}(?:\x1b\\|\x07)")
-_PARTIAL = re.compile(rb"\x1b(?:\](?:0(?:;[^\x1b\x07]{0,512}\x1b?)?)?)?\Z")
+_TITLE = rb"\x1b\]0;[^\x1b\x07]{0,512}(?:\x1b\\|\x07)"
+_PARTIAL = rb"\x1b(?:\](?:0(?:;[^\x1b\x07]{0,512}\x1b?)?)?)?\Z"
 
 
 class TitleFilter:
@@ -16,8 +16,11 @@ class TitleFilter:
 
     def feed(self, data: bytes) -> bytes:
         """Return ``data`` without titles; the beginning of a possible one is held back until it is decided."""
-        data = _TITLE.sub(b"", self._held + data)
-        partial = _PARTIAL.search(data)
+        data = self._held + data
+        if b"\x1b" not in data:
+            return data
+        data = re.sub(_TITLE, b"", data)
+        partial = re.search(_PARTIAL, data)
         if partial is None:
             self._held = b""
             return data

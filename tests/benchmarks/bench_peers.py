@@ -22,6 +22,8 @@ from mpremote.transport_serial import SerialTransport as MpremoteTransport
 from devsession import connect
 
 BIN = Path(sys.executable).parent
+# As a user has it: Python keeps what it compiled, of a project installed editable too.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
 
 
@@ -57,7 +59,7 @@ def with_mpremote(port: str) -> None:
 def command(*words: str) -> Callable[[str], None]:
     def run(port: str) -> None:
         arguments = [word.replace("PORT", port) for word in words]
-        subprocess.run([BIN / arguments[0], *arguments[1:]], check=True, capture_output=True)
+        subprocess.run([BIN / arguments[0], *arguments[1:]], check=True, capture_output=True, env=ENVIRONMENT)
 
     return run
 
