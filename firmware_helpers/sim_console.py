@@ -79,6 +79,11 @@ class Paste(io.IOBase):
             return
         self.ended = True
         self.terminal.write(b"\x04")
+        if self.stop < len(self.piece):
+            self.terminal.rest = self.piece[self.stop + 1 :]
+            return
+        # Without allocating anything: the heap may be what the program was too large for.
+        self.piece = b""
         while self.terminal.byte() not in b"\x03\x04":
             pass
 
