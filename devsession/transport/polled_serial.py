@@ -4,12 +4,51 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from devsession.errors import LinkClosedError, LinkError, LinkLostError
-from devsession.transport.base import CLOSE_TIMEOUT, CONTROLLED, Receiver, Transport
+from devsession.errors import LinkClosedError, LinkError, LinkLostError, PortBusyError, PortNotFoundError
+from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, Receiver, Transport
+from devsession.transport.ports import identity_at
+
+if TYPE_CHECKING:
+    from serial import Serial
 
 _BAUDRATE = 115200
+
+
+# Seconds between two looks at what the driver has yet to send.
+_POLL = 0.0025
+
+
+class PolledLines:
+    """The modem lines of a port that pyserial holds; after it was closed they raise LinkError."""
+
+    def __init__(self, port: Serial, url: str) -> None:
+        self._port = port
+        self._url = url
+
+    def set(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
+        """Set the lines, DTR before RTS: pyserial knows no single step."""
+        with self._worded("the modem lines cannot be set"):
+            if dtr is not None:
+                self._port.dtr = dtr
+            if rts is not None:
+                self._port.rts = rts
+
+    def send_break(self, duration: float = 0.25) -> None:
+        """Hold the line in the break condition for ``duration`` seconds; blocks that long."""
+        with self._worded("a break cannot be sent"):
+            self._port.send_break(duration)
+
+    @contextlib.contextmanager
+    def _worded(self, failure: str) -> Iterator[None]:
+        if not self._port.is_open:
+            raise LinkClosedError("the link is closed", board=self._url)
+        try:
+            yield
+        except OSError as error:
+            raise LinkError(f"{failure}: {error}", board=self._url) from error
 
 
 class PolledSerialTransport(Transport, asyncio.Protocol):
@@ -17,8 +56,9 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
 
     def __init__(self, path: str, *, baudrate: int = _BAUDRATE) -> None:
         self.url = path
-        self.identity = f"port:{path}"
-        self.flow = CONTROLLED
+        self.identity = identity_at(path)
+        # A name such as COM3 tells nothing of what is behind it.
+        self.flow = BARE_UART
         self._baudrate = baudrate
         self._receiver: Receiver | None = None
         self._transport: Any = None
@@ -28,21 +68,29 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
 
     async def open(self, receiver: Receiver) -> None:
         """Open the port; from here on ``receiver`` is told of everything that arrives."""
-        import serial
         import serial_asyncio
 
         loop = asyncio.get_running_loop()
         self._receiver = receiver
+        opening = asyncio.ensure_future(loop.run_in_executor(None, self._open_port))
         try:
-            port = await loop.run_in_executor(
-                None, lambda: serial.Serial(self.url, self._baudrate, timeout=0)
-            )
-        except (serial.SerialException, OSError) as error:
-            raise LinkError(f"the port cannot be opened: {error}", board=self.url, phase="open") from error
+            port = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_close_late)
+            raise
         self._transport, _ = await serial_asyncio.connection_for_serial(loop, lambda: self, port)
         # Every byte queued counts as pressure: so `drain` knows when there is none.
         self._transport.set_write_buffer_limits(high=0, low=0)
+        self.lines = PolledLines(port, self.url)
         self._end = None
+
+    def _open_port(self) -> Serial:
+        import serial
+
+        try:
+            return serial.Serial(self.url, self._baudrate, timeout=0, exclusive=True)
+        except OSError as error:
+            raise _refusal(self.url, str(error)) from error
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after all that was written before."""
@@ -64,9 +112,11 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Send what is queued for at most ``timeout`` seconds, then close."""
         try:
-            with contextlib.suppress(TimeoutError, LinkError):
+            with contextlib.suppress(TimeoutError, LinkError, OSError):
                 async with asyncio.timeout(timeout):
                     await self.drain()
+                    while self._end is None and self._transport.serial.out_waiting:  # noqa: ASYNC110
+                        await asyncio.sleep(_POLL)
         finally:
             self.abort()
         # The transport lets go of the port in the next turn of the loop.
@@ -78,7 +128,8 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
             self._end = LinkClosedError("the link is closed", board=self.url)
             # The stock transport waits for its last bytes to leave, on the loop: so there must be none.
             with contextlib.suppress(OSError):
-                self._transport.serial.reset_output_buffer()
+                if self._transport.serial.out_waiting:
+                    self._transport.serial.reset_output_buffer()
             self._transport.abort()
 
     # asyncio.Protocol
@@ -104,3 +155,18 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
         self._drained.set()
         assert self._receiver is not None
         self._receiver.connection_lost(None if ours else self._end)
+
+
+def _close_late(opening: asyncio.Future[Serial]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _refusal(path: str, said: str) -> LinkError:
+    # On Windows pyserial keeps no more of the cause than its text.
+    if "FileNotFoundError" in said or "[Errno 2]" in said:
+        return PortNotFoundError(f"there is no port {path}", board=path, phase="open")
+    if "PermissionError(13" in said:
+        # There a port that another program holds is one that nobody else may open.
+        return PortBusyError("the port is in use", board=path)
+    return LinkError(f"the port cannot be opened: {said}", board=path, phase="open")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -52,7 +53,8 @@ def identity_of(info: PortInfo) -> str:
 
 def port_identity(path: str) -> str:
     """Return the identity of a port of which nothing but its path is known; symbolic links to one port are one."""
-    return "port:" + os.path.realpath(path)
+    # On Windows COM3 is no path: it would be taken for a file in the current folder.
+    return "port:" + (path.upper() if sys.platform == "win32" else os.path.realpath(path))
 
 
 def port_from(info: PortInfo) -> Port | None:
@@ -82,5 +84,11 @@ def list_ports() -> list[Port]:
 
 def find_port(path: str) -> Port | None:
     """Return what is known of the USB serial port at ``path``, which may be a symbolic link to it."""
-    real = os.path.realpath(path)
-    return next((port for port in list_ports() if os.path.realpath(port.path) == real), None)
+    wanted = port_identity(path)
+    return next((port for port in list_ports() if port_identity(port.path) == wanted), None)
+
+
+def identity_at(path: str) -> str:
+    """Return the identity of whatever is at ``path``: a port of a USB device, another port, or nothing yet."""
+    port = find_port(path)
+    return port.identity if port else port_identity(path)
