@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import gc
 import signal
 import sys
 from collections.abc import Coroutine
 from typing import Any
 
 from devsession import errors
+from devsession.cli.leaving import BROKEN_PIPE
 from devsession.cli.terminal import printable
 
 INTERRUPTED = 130
-BROKEN_PIPE = 141
 
 # The first class that fits gives the exit code (DESIGN 9).
 EXIT_CODES: tuple[tuple[type[errors.DevsessionError], int], ...] = (
@@ -55,6 +55,7 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
 
     Ctrl-C and SIGTERM cancel it, which interrupts the board and closes the link; a second Ctrl-C leaves at once.
     """
+    gc.enable()
     try:
         code = asyncio.run(_until_terminated(work))
     except errors.DevsessionError as error:
@@ -63,8 +64,6 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone: nothing can be told there, not even at the interpreter's own last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = BROKEN_PIPE
     sys.exit(code)
 

@@ -233,8 +233,8 @@ def test_help_teaches():
 
 def test_help_and_exec_import_nothing_heavy():
     script = (
-        "import sys\nfrom devsession.cli import main\nsys.argv = ['devsession', {!r}]\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "import sys\nfrom devsession.cli.app import devsession\nsys.argv = ['devsession', {!r}]\n"
+        "try:\n    devsession()\nexcept SystemExit:\n    pass\n"
         "print([m for m in ('asyncio', 'pydantic', 'structlog', 'rich', 'mpremote', 'serial') if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
