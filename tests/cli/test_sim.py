@@ -1,0 +1,125 @@
+"""`devsession sim`, and the other tools on a board that it serves."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+DEVSESSION = [sys.executable, "-m", "devsession"]
+BIN = Path(sys.executable).parent
+
+
+@contextlib.contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    with subprocess.Popen(
+        [*DEVSESSION, "sim", "serve", *arguments], stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.send_signal(signal.SIGINT)
+            assert server.wait(10) == 0
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done
+    return done.stdout
+
+
+def devsession(*arguments: str) -> str:
+    return run(*DEVSESSION, *arguments)
+
+
+@pytest.fixture(autouse=True)
+def own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Names served here are not seen elsewhere."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+def test_install_tells_the_interpreter():
+    found = json.loads(devsession("sim", "install", "--json"))
+    assert tuple(map(int, found["version"].split("."))) >= (1, 20)
+    assert found["version"] in devsession("sim", "install")
+
+
+def test_a_served_board_is_found_by_path_link_and_name(tmp_path: Path):
+    link = tmp_path / "board"
+    with serving("bench", "--path", str(link)) as port:
+        assert os.readlink(link) == port
+        for url in (port, str(link), "sim:bench"):
+            assert devsession("-b", url, "exec", "x = globals().get('x', 0) + 1; print(x)").strip().isdigit()
+        assert devsession("-b", "sim:bench", "eval", "x") == "3\n"
+        assert json.loads(devsession("sim", "list", "--json")) == [{"board": "sim:bench", "port": port}]
+    assert not link.exists()
+    assert devsession("sim", "list") == ""
+
+
+def test_the_port_stays_across_resets(tmp_path: Path):
+    link = str(tmp_path / "board")
+    with serving("--path", link):
+        devsession("-b", link, "exec", "x = 1; open('kept.txt', 'w').close()")
+        devsession("-b", link, "reset")
+        assert (
+            devsession("-b", link, "eval", "'x' in globals(), __import__('os').listdir()")
+            == "(False, ['kept.txt'])\n"
+        )
+
+
+def test_a_busy_board_names_its_holder(tmp_path: Path):
+    link = str(tmp_path / "board")
+    with serving("--path", link):
+        command = [*DEVSESSION, "-b", link, "run", "-"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            holder.stdin.write("print('on')\nwhile True: pass")
+            holder.stdin.close()
+            assert holder.stdout.readline() == "on\n"
+            done = subprocess.run(
+                [*DEVSESSION, "-b", link, "exec", "1"], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 3
+            assert f"(pid {holder.pid})" in done.stderr
+            holder.send_signal(signal.SIGINT)
+            assert holder.wait(10) == 130
+        assert devsession("-b", link, "exec", "print(2)") == "2\n"
+
+
+@pytest.mark.peer
+def test_mpremote_works_on_it(tmp_path: Path):
+    link = str(tmp_path / "board")
+    (tmp_path / "file.txt").write_text("over the wire\n" * 100)
+    mpremote = [BIN / "mpremote", "connect", link]
+    with serving("--path", link):
+        assert run(*mpremote, "resume", "exec", "print(6*7)").strip() == "42"
+        run(*mpremote, "fs", "cp", str(tmp_path / "file.txt"), ":file.txt")
+        assert run(*mpremote, "fs", "cat", ":file.txt").replace("\r", "") == "over the wire\n" * 100
+        run(*mpremote, "soft-reset")
+        assert devsession("-b", link, "eval", "__import__('os').listdir()") == "['file.txt']\n"
+
+
+@pytest.mark.peer
+def test_mpytool_works_on_it(tmp_path: Path):
+    link = str(tmp_path / "board")
+    with serving("--path", link):
+        assert run(BIN / "mpytool", "-p", link, "exec", "print(6*7)").strip() == "42"
+
+
+@pytest.mark.peer
+def test_belay_works_on_it(tmp_path: Path):
+    link = str(tmp_path / "board")
+    code = (
+        "import sys, belay\ndevice = belay.Device(sys.argv[1])\n@device.task\ndef add(a, b):\n    return a + b\n"
+        "print(add(40, 2))\ndevice.close()"
+    )
+    (tmp_path / "program.py").write_text(code)
+    with serving("--path", link):
+        assert run(sys.executable, "-W", "ignore", tmp_path / "program.py", link).strip() == "42"
