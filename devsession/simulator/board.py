@@ -46,6 +46,11 @@ class SimulatedBoard(DescriptorTransport):
         self._progress = progress
         self._reason: LinkLostError | None = None
 
+    def write(self, data: bytes) -> None:
+        """Send ``data`` to the board, after all that was written before."""
+        super().write(data)
+        self._instance.typed(data)
+
     async def _open_descriptor(self) -> int:
         return await self._instance.start(self._progress)
 

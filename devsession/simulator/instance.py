@@ -19,6 +19,7 @@ from devsession.simulator.url import SimUrl
 
 # The port answers the raw REPL itself since this version.
 NATIVE_VERSION = (1, 27)
+INTERRUPT = b"\x03"
 
 
 class Instance:
@@ -54,6 +55,11 @@ class Instance:
             os.close(ours)
             raise
         return ours
+
+    def typed(self, data: bytes) -> None:
+        """Know what was sent to the board: a Ctrl-C among it is watched."""
+        if INTERRUPT in data and self._supervisor is not None:
+            self._supervisor.interrupted()
 
     def end(self) -> None:
         """End the interpreter and all it started, and throw a temporary directory away; twice does nothing."""

@@ -53,7 +53,7 @@ async def serve(
         board = await instance.start(progress)
         stack.callback(os.close, board)
         stack.callback(instance.end)
-        pump = Pump(board, client, path)
+        pump = Pump(board, client, path, instance.typed)
         stack.callback(pump.stop)
         pump.start()
         announce(path)
@@ -63,10 +63,12 @@ async def serve(
 class Pump:
     """Moves bytes between a board and the clients of a pseudo-terminal, and holds each side back while the other does not take them.
 
-    ``board`` and ``client`` are descriptors of our sides, made non-blocking; ``path`` is what clients open.
+    ``board`` and ``client`` are descriptors of our sides, made non-blocking; ``path`` is what clients open; ``typed`` is told what they
+    send.
     """
 
-    def __init__(self, board: int, client: int, path: str) -> None:
+    def __init__(self, board: int, client: int, path: str, typed: Callable[[bytes], None]) -> None:
+        self._typed = typed
         self._board = board
         self._client = client
         self._path = path
@@ -135,6 +137,7 @@ class Pump:
         except OSError:  # how the system says that the last client closed it
             self._client_left()
             return
+        self._typed(data)
         self._to_board = _write(self._board, memoryview(data))
         if self._to_board:
             self._loop.remove_reader(self._client)

@@ -10,6 +10,7 @@ from enum import Enum
 
 from devsession.errors import LinkLostError, SimulatorError
 from devsession.simulator.process import TerminalProcess
+from devsession.simulator.watchdog import Watchdog
 
 # A board that dies this often within this many seconds will not come up; one that resets itself on purpose may.
 CRASHES = 5
@@ -53,22 +54,36 @@ class Supervisor:
         self._gone = gone
         self._resets = resets
         self._process: TerminalProcess | None = None
+        self._watchdog: Watchdog | None = None
         self._crashes: collections.deque[float] = collections.deque(maxlen=CRASHES)
 
     def start(self, start: Start = Start.POWER) -> None:
         """Start an interpreter; raises SimulatorError when the system refuses. Does not wait for it."""
         try:
             self._process = TerminalProcess(self._command(start), self._terminal, self._ended)
+            self._watchdog = Watchdog(self._process.pid)
         except OSError as error:
             raise SimulatorError(f"the interpreter cannot be started: {error}", phase="open") from error
 
     def stop(self) -> None:
         """End the interpreter and all it started; twice does nothing."""
+        self._call_off()
         if self._process is not None:
             self._process.kill()
             self._process = None
 
+    def interrupted(self) -> None:
+        """Know that Ctrl-C was typed: an interpreter that never gets over it is ended, and started anew."""
+        if self._watchdog is not None:
+            self._watchdog.interrupted()
+
+    def _call_off(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
+            self._watchdog = None
+
     def _ended(self, code: int) -> None:
+        self._call_off()
         self._process = None
         start = self._resets.get(code)
         if start is None:
