@@ -109,7 +109,7 @@ class Owner:
                 attached = await self._wait(Attached, deadline)
             except TimeoutError:
                 raise self._no_raw_repl(deadline) from None
-        if re.search(GREETING, attached.noise):
+        if self._nonce and re.search(GREETING, attached.noise):
             self.new_epoch()
         self._nonce = int.from_bytes(os.urandom(4)) >> (32 - NONCE_BITS)
         self._deployed = False
