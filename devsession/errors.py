@@ -162,7 +162,8 @@ class RawReplError(DevsessionError):
 class DeadlineError(DevsessionError, TimeoutError):
     """A deadline passed; ``timeout`` is the limit in seconds, ``output`` what the program had printed.
 
-    ``reset``: bringing the board back started its interpreter anew; what was defined there is gone.
+    ``reset``: bringing the board back started its interpreter anew; what was defined there is gone. ``started``: whether the program
+    began to run, ``None`` where that could not be found out.
     """
 
     def __init__(
@@ -172,6 +173,7 @@ class DeadlineError(DevsessionError, TimeoutError):
         timeout: float,
         output: bytes = b"",
         reset: bool = False,
+        started: bool | None = None,
         board: str | None = None,
         phase: str | None = None,
         seen: bytes = b"",
@@ -181,6 +183,7 @@ class DeadlineError(DevsessionError, TimeoutError):
         self.timeout = timeout
         self.output = output
         self.reset = reset
+        self.started = started
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from devsession.protocol.commands import Command
 from devsession.protocol.entry import GREETING, classify
 from devsession.protocol.events import Attached, Detached, Ending, Event, Finished, Rebooted, Stray
 from devsession.protocol.records import NONCE_BITS, Key
+from devsession.protocol.source import Mode
 from devsession.protocol.states import BUSY, State
 from devsession.transport.base import Transport
 
@@ -37,6 +38,8 @@ from devsession.transport.base import Transport
 STOP_LIMIT = 5.0
 # How long asking for the raw REPL may take then.
 REENTER_LIMIT = 5.0
+# How long the helper may take to tell what it started last: a prompt answers in milliseconds.
+ASK_LIMIT = 1.0
 # A plain raw command up to this size fits every board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 were not).
 PLAIN_ALWAYS = 2048
 # The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
@@ -202,8 +205,11 @@ class Owner:
         except (TimeoutError, asyncio.CancelledError) as reason:
             await self._stop()
             if isinstance(reason, TimeoutError):
+                # The answer may have been lost on the way: the helper knows which exec it started last.
+                started = job.started or await self._has_started(command)
+                reset = self.epoch != epoch
                 raise self._late(
-                    job.program, job.deadline, bytes(job.output), reset=self.epoch != epoch
+                    job.program, job.deadline, bytes(job.output), reset=reset, started=started
                 ) from None
             raise
         finally:
@@ -323,13 +329,39 @@ class Owner:
             )
             raise self.failure from error
 
-    def _late(self, what: str, deadline: Deadline, output: bytes = b"", *, reset: bool) -> DeadlineError:
+    async def _has_started(self, command: Command) -> bool | None:
+        """Ask the helper whether ``command`` was the last it started; ``None`` when it cannot tell."""
+        if self.wire.state is not State.READY or command.key is None:
+            return None
+        self._number += 1
+        key = Key(self._nonce, self._number)
+        self._job = Job("", Mode.LAST, "the question what started", Deadline.after(ASK_LIMIT))
+        try:
+            self.wire.submit(Command(sources.call(key, Mode.LAST, "").encode(), key))
+            finished = await self._wait(Finished, self._job.deadline)
+            last = self._job.conclude(finished, self.url).value
+        except TimeoutError:
+            await self._stop()
+            return None
+        finally:
+            self._job = None
+        return None if last is None else last == [command.key.nonce, command.key.number]
+
+    def _late(
+        self, what: str, deadline: Deadline, output: bytes = b"", *, reset: bool, started: bool | None = None
+    ) -> DeadlineError:
         how = "was reset while being interrupted, and is usable" if reset else "is usable"
+        did = (
+            "was never started"
+            if started is False
+            else f"did not end within {deadline.timeout:g} s; it was interrupted"
+        )
         return DeadlineError(
-            f"{what} did not end within {deadline.timeout:g} s; it was interrupted, and the board {how}",
+            f"{what} {did}, and the board {how}",
             timeout=deadline.timeout or 0.0,
             output=output,
             reset=reset,
+            started=started,
             board=self.url,
             phase="exec",
         )

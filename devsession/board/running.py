@@ -8,6 +8,7 @@ from typing import Self
 
 from devsession.board.execution import Execution
 from devsession.board.job import Job
+from devsession.errors import UsageError
 
 
 class Running:
@@ -53,11 +54,20 @@ class Running:
     async def result(self) -> Execution:
         """Wait for the end and return what came of it; raises what ``Board.run`` raises.
 
-        When cancelled the program runs on: use ``stop``.
+        Raises UsageError when it was stopped. When cancelled the program runs on: use ``stop``.
         """
-        return await asyncio.shield(self._task)
+        try:
+            return await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if self._task.cancelled() and not (current and current.cancelling()):
+                raise UsageError("the program was stopped before it ended", phase="exec") from None
+            raise
 
     async def stop(self) -> None:
         """Interrupt the program if it still runs, and wait until the board is at its prompt."""
         self._task.cancel()
         await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            # What it ended with is for `result` to raise; here it only counts as seen.
+            self._task.exception()

@@ -132,6 +132,30 @@ async def test_a_lost_ok_is_a_deadline_and_the_board_usable():
         assert await board.eval("x") == 1
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_after_a_deadline_the_board_tells_whether_the_program_started(arrives: bool):
+    damaged = Damaged("sim:")
+    async with Board(damaged) as board:
+        await board.exec("x = 0")
+
+        def lose_once(data: bytes) -> bytes:
+            def restored(data: bytes) -> bytes:
+                return data
+
+            damaged.tamper = damaged.swallow = restored
+            return b""
+
+        if arrives:
+            damaged.tamper = lose_once
+        else:
+            damaged.swallow = lose_once
+        with pytest.raises(DeadlineError) as caught:
+            await board.exec("x += 1", timeout=0.3)
+        assert caught.value.started is arrives
+        assert ("never started" in str(caught.value)) is not arrives
+        assert await board.eval("x") == int(arrives)
+
+
 async def test_bytes_lost_in_a_record_are_noticed_and_the_next_exec_is_right():
     damaged = Damaged("sim:")
     async with Board(damaged) as board:

@@ -9,7 +9,7 @@ import pytest
 
 from devsession import connect
 from devsession.board.board import Board
-from devsession.errors import DeviceResetError
+from devsession.errors import DeviceResetError, UsageError
 
 pytestmark = pytest.mark.soak
 
@@ -42,7 +42,7 @@ async def interrupted(board: Board, program: str, delay: float) -> bool:
             await running.stop()
         try:
             await running.result()
-        except (DeviceResetError, asyncio.CancelledError):
+        except (DeviceResetError, UsageError):
             pass
     try:
         assert await board.eval("6 * 7") == 42
