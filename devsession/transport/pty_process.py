@@ -17,15 +17,17 @@ from devsession.errors import LinkError, LinkLostError
 from devsession.transport.base import CLOSE_TIMEOUT
 from devsession.transport.descriptor import DescriptorTransport
 
-# How long a program may take to end by itself after its terminal hung up, and again after SIGTERM, before the next step.
-_PATIENCE = 0.5
+# Seconds between two looks at whether a program has ended: no more than a close may take longer for it.
+_POLL = 0.002
+# Seconds that the loss of a terminal waits for an exit status, on the loop: the kernel closes the one a moment before it tells the other.
+_STATUS = 0.01
 
 
 class PtyProcessTransport(DescriptorTransport):
     """Runs ``argv`` on a PTY that is its controlling terminal, in raw mode: every byte passes unchanged in both directions.
 
     ``cwd`` and ``env`` as for a subprocess; ``url`` names the link in messages. Its end is a LinkLostError with its exit status. Closing
-    hangs up the terminal, then sends SIGTERM, then SIGKILL to its process group, and always reaps it.
+    hangs up the terminal (which is a SIGHUP), then sends SIGTERM, then SIGKILL to its process group, and always reaps it.
     """
 
     def __init__(
@@ -43,66 +45,77 @@ class PtyProcessTransport(DescriptorTransport):
         self._process: subprocess.Popen[bytes] | None = None
 
     async def _open_descriptor(self) -> int:
-        master, slave = os.openpty()
-        try:
-            tty.setraw(slave, termios.TCSANOW)
-            # Starting a program is a fork and an exec: milliseconds, no waiting for anything outside.
-            self._process = subprocess.Popen(  # noqa: ASYNC220, S603
-                self._argv,
-                stdin=slave,
-                stdout=slave,
-                stderr=slave,
-                cwd=self._cwd,
-                env=self._env,
-                start_new_session=True,
-                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
-            )
-        except OSError as error:
-            os.close(master)
-            raise LinkError(
-                f"cannot start {self._argv[0]}: {error.strerror}", board=self.url, phase="open"
-            ) from error
-        finally:
-            os.close(slave)
+        with contextlib.ExitStack() as undo:
+            master, slave = os.openpty()
+            undo.callback(os.close, master)
+            try:
+                tty.setraw(slave, termios.TCSANOW)
+                self._process = self._start(slave)
+            except OSError as error:
+                raise LinkError(
+                    f"cannot start {self._argv[0]}: {error}", board=self.url, phase="open"
+                ) from error
+            finally:
+                os.close(slave)
+            undo.pop_all()
         return master
 
+    def _start(self, terminal: int) -> subprocess.Popen[bytes]:
+        # A fork and an exec: milliseconds, no waiting for anything outside.
+        return subprocess.Popen(  # noqa: S603
+            self._argv,
+            stdin=terminal,
+            stdout=terminal,
+            stderr=terminal,
+            cwd=self._cwd,
+            env=self._env,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+        )
+
     def _lost(self, error: OSError | None) -> LinkLostError:
-        lost = super()._lost(error)
-        if self._process is not None:
-            # The terminal closes a moment before the exit status is there.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.01)
-            lost.message = f"{self._argv[0]} ended with status {self._process.returncode}"
-            lost.hint = None
-        return lost
+        del error
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_STATUS)
+        status = self._process.returncode
+        what = "closed its terminal" if status is None else f"ended with status {status}"
+        return LinkLostError(f"{self._argv[0]} {what}", board=self.url)
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Send what is queued for at most ``timeout`` seconds, hang up, and see the program end."""
+        """Send what is queued, hang up, and see the program end, all within ``timeout`` seconds.
+
+        Each step has half of the time left: sending, the program's own end after the hangup; SIGTERM has the rest. What is left then is
+        killed. When cancelled it is killed at once.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
         try:
-            await super().close(timeout)
-            for step in (signal.SIGHUP, signal.SIGTERM):
-                if await self._ended(min(timeout, _PATIENCE)):
-                    break
-                self._signal(step)
+            await self._flush(timeout / 2)
+            self._hang_up()
+            if not await self._ended(by=(loop.time() + deadline) / 2):
+                self._signal(signal.SIGTERM)
+                await self._ended(by=deadline)
         finally:
             self.abort()
 
     def abort(self) -> None:
         """Hang up and kill the program at once."""
-        super().abort()
+        self._hang_up()
         if self._process is not None and self._process.returncode is None:
             self._signal(signal.SIGKILL)
             self._process.wait()
 
-    async def _ended(self, patience: float) -> bool:
-        process = self._process
-        if process is None:
-            return True
+    def _hang_up(self) -> None:
+        super().abort()
+
+    async def _ended(self, *, by: float) -> bool:
         loop = asyncio.get_running_loop()
-        try:
-            await loop.run_in_executor(None, process.wait, patience)
-        except subprocess.TimeoutExpired:
-            return False
+        # Asked, not waited for: a thread that waits would outlive a close that is cancelled.
+        while self._process is not None and self._process.poll() is None:
+            if loop.time() >= by:
+                return False
+            await asyncio.sleep(_POLL)
         return True
 
     def _signal(self, number: int) -> None:

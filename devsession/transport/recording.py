@@ -11,8 +11,9 @@ from devsession.errors import shown
 from devsession.transport.base import Transport
 from devsession.transport.wrapper import WrappedTransport
 
-# How many chunks are kept: enough for thousands of execs, bounded for a link that is open for weeks.
+# How many chunks are kept, and bytes of them: enough for thousands of execs, bounded for a link that is open for weeks and moves files.
 KEPT = 65536
+LIMIT = 16 * 1024 * 1024
 
 
 class Direction(Enum):
@@ -35,15 +36,25 @@ class Chunk:
 
 
 class RecordedTransport(WrappedTransport):
-    """Keeps the last ``kept`` chunks that passed through ``inner``; ``print`` it to read them."""
+    """Keeps the last chunks that passed through ``inner``; ``print`` it to read them.
 
-    def __init__(self, inner: Transport, kept: int = KEPT) -> None:
+    At most ``kept`` of them and ``limit`` bytes, but always the last one; ``dropped`` counts those that had to go.
+    """
+
+    def __init__(self, inner: Transport, kept: int = KEPT, *, limit: int = LIMIT) -> None:
         super().__init__(inner)
-        self.chunks: deque[Chunk] = deque(maxlen=kept)
+        self.chunks: deque[Chunk] = deque()
+        self.dropped = 0
+        self._kept = kept
+        self._limit = limit
+        self._size = 0
         self._begun = time.monotonic()
 
     def __str__(self) -> str:
-        return "\n".join(map(str, self.chunks))
+        lines = [str(chunk) for chunk in self.chunks]
+        if self.dropped:
+            lines.insert(0, f"{self.dropped} earlier chunks were dropped")
+        return "\n".join(lines)
 
     def bytes_of(self, direction: Direction) -> bytes:
         """Return everything kept that went one way."""
@@ -57,3 +68,7 @@ class RecordedTransport(WrappedTransport):
 
     def _keep(self, direction: Direction, data: bytes) -> None:
         self.chunks.append(Chunk(time.monotonic() - self._begun, direction, data))
+        self._size += len(data)
+        while len(self.chunks) > 1 and (len(self.chunks) > self._kept or self._size > self._limit):
+            self._size -= len(self.chunks.popleft().data)
+            self.dropped += 1

@@ -60,6 +60,7 @@ class ScriptedTransport(Transport):
         self._steps = list(steps)
         self._matched = 0
         self._stalled = bytearray()
+        self._ended = asyncio.Event()
         self._receiver: Receiver | None = None
         self._end: LinkError | None = LinkClosedError("the link is not open", board=url)
 
@@ -89,9 +90,11 @@ class ScriptedTransport(Transport):
         return len(self._stalled)
 
     async def drain(self) -> None:
-        """Wait until nothing is unsent: for ever, once the script has stalled."""
+        """Wait until nothing is unsent: once the script has stalled, that is never, and the end of the link is raised."""
         if self._stalled:
-            await asyncio.get_running_loop().create_future()
+            await self._ended.wait()
+            assert self._end is not None
+            raise self._end
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Close at once."""
@@ -135,5 +138,6 @@ class ScriptedTransport(Transport):
 
     def _finish(self, end: LinkError, told: LinkError | None) -> None:
         self._end = end
+        self._ended.set()
         assert self._receiver is not None
         asyncio.get_running_loop().call_soon(self._receiver.connection_lost, told)

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import signal
-import sys
 import time
 import tty
 
@@ -11,7 +9,6 @@ import pytest
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError
 from devsession.transport.descriptor import DescriptorTransport
-from devsession.transport.pty_process import PtyProcessTransport
 
 
 class Inbox:
@@ -52,6 +49,25 @@ class Slave(DescriptorTransport):
     def unplug(self):
         master, self.master = self.master, -1
         os.close(master)
+
+
+class Opening(DescriptorTransport):
+    """A link that opens when the test says so; its descriptor is a pipe's."""
+
+    def __init__(self):
+        super().__init__("opening")
+        self.go = asyncio.Event()
+        self.released: list[int] = []
+
+    async def _open_descriptor(self) -> int:
+        await self.go.wait()
+        fd, other = os.pipe()
+        os.close(other)
+        return fd
+
+    def _release(self, fd: int) -> None:
+        self.released.append(fd)
+        super()._release(fd)
 
 
 @pytest.fixture
@@ -102,16 +118,6 @@ async def test_twenty_megabytes_to_the_board(slave):
     got, _ = await asyncio.gather(drain_master(slave, len(data)), slave.drain())
     assert got == data
     assert slave.unsent == 0
-
-
-async def test_twenty_megabytes_from_a_process():
-    inbox = Inbox()
-    program = "import os\nfor i in range(320): os.write(1, bytes([i % 256]) * 65536)\nos.read(0, 1)"
-    transport = PtyProcessTransport([sys.executable, "-c", program])
-    await transport.open(inbox)
-    await inbox.until(lambda: len(inbox.data) == 320 * 65536)
-    assert inbox.data == b"".join(bytes([i % 256]) * 65536 for i in range(320))
-    await transport.close()
 
 
 @pytest.mark.parametrize("size", [64, 128, 4096, 1024 * 1024])
@@ -168,44 +174,73 @@ async def test_a_cancelled_drain_can_be_repeated(slave):
 async def test_misuse_is_told(slave, inbox):
     with pytest.raises(LinkClosedError, match="only once"):
         await slave.open(inbox)
-    fresh = PtyProcessTransport(["true"])
+    fresh = Opening()
     with pytest.raises(LinkClosedError, match="not open"):
         fresh.write(b"x")
     fresh.abort()
     await fresh.close()
+    with pytest.raises(LinkClosedError, match="is closed"):
+        await fresh.open(inbox)
 
 
-async def test_a_process_that_ends_is_a_loss_with_its_status(inbox):
-    transport = PtyProcessTransport([sys.executable, "-c", "import sys; sys.exit(7)"])
-    await transport.open(inbox)
+async def test_an_abort_during_the_open_leaves_nothing_open(inbox):
+    link = Opening()
+    opening = asyncio.create_task(link.open(inbox))
+    await asyncio.sleep(0)
+    link.abort()
+    link.go.set()
+    with pytest.raises(LinkClosedError):
+        await opening
+    assert len(link.released) == 1
+    assert inbox.ends == []
+
+
+async def test_what_cannot_be_watched_is_released_once(inbox, tmp_path):
+    class File(Opening):
+        async def _open_descriptor(self) -> int:
+            return os.open(tmp_path, os.O_RDONLY)
+
+    link = File()
+    with pytest.raises(PermissionError):
+        await link.open(inbox)
+    link.abort()
+    assert len(link.released) == 1
+
+
+async def test_a_write_that_meets_the_loss_counts_as_unsent(slave, inbox):
+    slave.unplug()
+    slave.write(b"x" * 100)
+    assert slave.unsent == 100
+    with pytest.raises(LinkLostError):
+        await slave.drain()
     await inbox.until(lambda: inbox.ends)
-    assert "ended with status 7" in str(inbox.ends[0])
-    await transport.close()
+    assert len(inbox.ends) == 1
 
 
-async def test_a_process_that_ignores_hangups_is_ended_and_reaped(inbox):
-    program = "import signal\nfor s in (1, 15): signal.signal(s, signal.SIG_IGN)\nprint('up', flush=True)\nwhile True: signal.pause()"
-    transport = PtyProcessTransport([sys.executable, "-c", program])
-    await transport.open(inbox)
-    await inbox.until(lambda: b"up" in inbox.data)
-    begun = time.monotonic()
-    await transport.close(timeout=0.1)
-    assert time.monotonic() - begun < 2
-    assert transport._process is not None
-    assert transport._process.returncode == -signal.SIGKILL
+async def test_a_loss_is_told_though_the_release_fails(inbox):
+    class Stuck(Slave):
+        def _release(self, fd: int) -> None:
+            super()._release(fd)
+            raise OSError(5, "Input/output error")
+
+    link, complaints = Stuck(), []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    await link.open(inbox)
+    link.write(b"x" * 1024 * 1024)
+    draining = asyncio.create_task(link.drain())
+    await asyncio.sleep(0)
+    link.unplug()
+    with pytest.raises(LinkLostError):
+        await draining
+    await inbox.until(lambda: inbox.ends)
+    assert len(complaints) == 1
 
 
-async def test_a_program_that_does_not_exist_is_a_link_error(inbox):
-    with pytest.raises(LinkError, match="cannot start"):
-        await PtyProcessTransport(["/no/such/program"]).open(inbox)
-
-
-async def test_every_byte_passes_a_process_terminal_unchanged(inbox):
-    program = "import os\nwhile True: os.write(1, os.read(0, 4096))"
-    transport = PtyProcessTransport([sys.executable, "-c", program])
-    await transport.open(inbox)
-    every = bytes(range(256)) * 8
-    transport.write(every)
-    await inbox.until(lambda: len(inbox.data) >= len(every))
-    assert inbox.data == every
-    await transport.close()
+async def test_all_who_wait_for_a_drain_are_woken_and_who_gave_up_is_forgotten(slave):
+    slave.write(b"x" * 100_000)
+    waiting = [asyncio.create_task(slave.drain()) for _ in range(3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    await asyncio.gather(drain_master(slave, 100_000), *waiting[1:])
+    assert waiting[0].cancelled()
+    assert not slave._drains

@@ -89,3 +89,26 @@ async def test_a_recording_can_be_read():
     link.write(b"bye")
     assert link.bytes_of(Direction.UP) == b"bye"
     link.abort()
+
+
+async def test_a_recording_is_bounded_in_bytes_and_says_what_it_dropped():
+    inbox, link = Inbox(), RecordedTransport(ScriptedTransport([]), limit=1000)
+    await link.open(inbox)
+    for _ in range(5):
+        link.write(b"x" * 400)
+    assert link.bytes_of(Direction.UP) == b"x" * 800
+    assert str(link).startswith("3 earlier chunks were dropped\n")
+    link.write(b"y" * 4000)
+    assert link.bytes_of(Direction.UP) == b"y" * 4000
+    link.abort()
+
+
+async def test_an_abort_ends_a_drain_of_a_stalled_script():
+    inbox, link = Inbox(), ScriptedTransport([Stall()])
+    await link.open(inbox)
+    link.write(b"x")
+    draining = asyncio.create_task(link.drain())
+    await asyncio.sleep(0)
+    link.abort()
+    with pytest.raises(LinkClosedError):
+        await draining
