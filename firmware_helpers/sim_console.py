@@ -83,9 +83,7 @@ class Paste(io.IOBase):
             self.terminal.rest = self.piece[self.stop + 1 :]
             return
         # Without allocating anything: the heap may be what the program was too large for.
-        self.piece = b""
-        while self.terminal.byte() not in b"\x03\x04":
-            pass
+        self.terminal.discard()
 
 
 class Console:

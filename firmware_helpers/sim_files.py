@@ -26,7 +26,8 @@ class Files:
     def __init__(self, root):
         self.root = root
         self.prefix = root.encode()
-        self.host = os.VfsPosix(root)
+        # Without a root of its own: with one, its rename takes the new name for both.
+        self.host = os.VfsPosix()
         self.path = bytearray(PATH_SIZE)
         self.current = "/"
         # What the next open of that name gives: the body of a raw-paste, while it arrives.
@@ -87,11 +88,11 @@ class Files:
             pasted = self.pasted
             self.pasted = None
             return pasted
-        return self.host.open(self.target(path), mode)
+        return self.host.open(self.root + self.target(path), mode)
 
     def stat(self, path):
         path = self.plain(path)
-        found = self.host.stat(path)
+        found = self.host.stat(self.root + path)
         if not self.is_inside(path):
             if not self.is_inside(path.rpartition("/")[0]):
                 raise OSError(ENOENT)
@@ -103,7 +104,7 @@ class Files:
         path = self.plain(path)
         if not self.is_inside(path):
             raise OSError(ENOENT)
-        return self.entries(path, self.host.ilistdir(path))
+        return self.entries(path, self.host.ilistdir(self.root + path))
 
     def entries(self, path, found):
         if path != "/":
@@ -128,16 +129,16 @@ class Files:
         return self.current if self.current == "/" else self.current[:-1]
 
     def mkdir(self, path):
-        self.host.mkdir(self.entry(path))
+        self.host.mkdir(self.root + self.entry(path))
 
     def remove(self, path):
-        self.host.remove(self.entry(path))
+        self.host.remove(self.root + self.entry(path))
 
     def rmdir(self, path):
-        self.host.rmdir(self.entry(path))
+        self.host.rmdir(self.root + self.entry(path))
 
     def rename(self, old, new):
-        self.host.rename(self.entry(old), self.entry(new))
+        self.host.rename(self.root + self.entry(old), self.root + self.entry(new))
 
     def statvfs(self, path):
-        return self.host.statvfs("/")
+        return self.host.statvfs(self.root)

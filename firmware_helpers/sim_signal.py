@@ -6,11 +6,13 @@ import micropython
 
 SIGINT = 2
 SIGALRM = 14
-# How long the table of names may be taken before that counts as busy, and when to look again, in microseconds.
-PATIENCE = 500
+# How long the table of names may be taken before that counts as busy, in microseconds. Much longer than a loaded machine keeps a process
+# waiting: an alarm while the look itself holds the table would leave it locked. A few such looks, and the board resets.
+PATIENCE = 20000
+NAME_LOOKS = 5
+# When to look at the heap again, in microseconds, and how often before the board resets: longer than the collection of a large heap.
 AGAIN = 29
-# Looks after which the board resets instead: more than the collection of a large heap takes.
-LOOKS = 4000
+HEAP_LOOKS = 4000
 # How long the check after an interruption may take, in microseconds, before the board resets: a lock that is held is held for ever.
 CHECK = 200000
 
@@ -30,7 +32,8 @@ class Interrupts:
         self.probing = False
         self.checking = False
         self.taken = False
-        self.looks = 0
+        self.name_looks = 0
+        self.heap_looks = 0
         # Made now: nothing may be allocated in a handler. A string that was no name when it was made: to look it up as one takes the lock
         # of the table of names. The first look enters it there.
         self.name = bytes((98, 117, 115, 121, 63)).decode()
@@ -67,16 +70,25 @@ class Interrupts:
         # Runs between any two instructions of the program: it must not allocate before it is sure to raise.
         self.mask(self.unmask, self.nobody, None)
         if self.probing:
-            raise self.busy
+            # Only the alarm says that the look takes too long; another Ctrl-C must not end it while it holds the table itself.
+            if number == SIGALRM:
+                raise self.busy
+            return
         if self.checking:
             self.reset()
-        if self.names_are_busy() or self.heap_is_busy():
-            self.looks += 1
-            if self.looks > LOOKS:
-                self.reset()
-            self.alarm(AGAIN, 0)
-            return
-        self.looks = 0
+        if self.names_are_busy():
+            self.name_looks += 1
+        elif self.heap_is_busy():
+            self.heap_looks += 1
+            self.name_looks = 0
+        else:
+            self.interrupt()
+        if self.name_looks > NAME_LOOKS or self.heap_looks > HEAP_LOOKS:
+            self.reset()
+        self.alarm(AGAIN, 0)
+
+    def interrupt(self):
+        self.name_looks = self.heap_looks = 0
         self.taken = True
         self.port(3)
         try:
@@ -85,17 +97,18 @@ class Interrupts:
             self.signal(SIGINT, self.handler)
 
     def names_are_busy(self):
+        busy = False
         self.lock()
-        self.probing = True
-        busy = True
         try:
+            self.probing = True
             self.alarm(PATIENCE, 0)
             getattr(self, self.name, None)
             self.alarm(0, 0)
-            busy = False
+            self.probing = False
         except Busy:
+            self.probing = False
             self.mask(self.unmask, self.nobody, None)
-        self.probing = False
+            busy = True
         self.unlock()
         return busy
 

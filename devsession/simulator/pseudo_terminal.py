@@ -6,10 +6,16 @@ import os
 import signal
 import termios
 
-# What the interpreter is told, since its termios module does not name them: the flag that makes Ctrl-C a signal, the place of VMIN,
-# the flags that turn \n into \r\n on the way out, what makes a set of signals the mask, and a signal
-# to wake the main thread with.
-NUMBERS = (termios.ISIG, termios.VMIN, termios.OPOST | termios.ONLCR, signal.SIG_SETMASK, signal.SIGUSR1)
+# What the interpreter is told, since its termios module does not name them: the flag that makes Ctrl-C a signal, the places of VMIN and
+# of VINTR, the flags that turn \n into \r\n on the way out; what makes a set of signals the mask, and a signal to wake a thread with.
+NUMBERS = (
+    termios.ISIG,
+    termios.VMIN,
+    termios.VINTR,
+    termios.OPOST | termios.ONLCR,
+    signal.SIG_SETMASK,
+    signal.SIGUSR1,
+)
 
 
 def open_pair() -> tuple[int, int]:
