@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import re
 from typing import Any, TypeVar
 
@@ -63,6 +62,7 @@ class Owner:
         self.background = OutputTail()
         self.failure: RecoveryError | None = None
         self._flow = transport.flow
+        self._random_bits = transport.random_bits
         self._nonce = 0
         self._number = 0
         self._deployed = False
@@ -114,7 +114,7 @@ class Owner:
                 raise self._no_raw_repl(deadline) from None
         if self._nonce and re.search(GREETING, attached.noise):
             self.new_epoch()
-        self._nonce = int.from_bytes(os.urandom(4)) >> (32 - NONCE_BITS)
+        self._nonce = self._random_bits(NONCE_BITS)
         self._deployed = False
         self.failure = None
 

@@ -6,6 +6,7 @@ A transport is single-use: ``open`` once, ``close`` (or ``abort``) once. It move
 from __future__ import annotations
 
 import abc
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +65,10 @@ class Transport(abc.ABC):
     identity: str
     flow: Flow = CONTROLLED
     lines: ModemLines | None = None
+
+    def random_bits(self, count: int) -> int:
+        """Return ``count`` random bits for a conversation over this link; a link that plays a recording returns those recorded."""
+        return int.from_bytes(os.urandom((count + 7) // 8)) >> (-count % 8)
 
     @abc.abstractmethod
     async def open(self, receiver: Receiver) -> None:

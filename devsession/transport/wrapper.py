@@ -22,6 +22,10 @@ class WrappedTransport(Transport, Receiver):
     def _read(self, data: bytes) -> None:
         """Look at bytes that came from the board."""
 
+    def random_bits(self, count: int) -> int:
+        """Return what the inner link draws."""
+        return self._inner.random_bits(count)
+
     async def open(self, receiver: Receiver) -> None:
         """Open the inner link."""
         self._receiver = receiver
