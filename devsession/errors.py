@@ -17,8 +17,10 @@
     │   └── RemoteProtocolError     the board broke the protocol; the engine is latched FAILED
     ├── RawReplError                the raw REPL could not be entered; says what was seen instead
     ├── DeadlineError               a deadline passed (also a TimeoutError)
+    ├── ExpectError                 what was waited for was not printed; carries what was (also a TimeoutError)
     ├── DeviceError                 the program on the board raised; type, message, traceback, frames, errno
     ├── DeviceResetError            the board was reset under the caller; its state there is gone
+    ├── BoardSwappedError           another board answers where the known one was
     ├── UncertainExecutionError     the command may or may not have run: it was not repeated
     ├── UnrepresentableValueError   a value on the board has no faithful form here
     ├── RecoveryError               the board could not be brought back; says what was tried
@@ -186,6 +188,14 @@ class DeadlineError(DevsessionError, TimeoutError):
         self.started = started
 
 
+class ExpectError(DevsessionError, TimeoutError):
+    """What was waited for was not printed: the time was over, or nothing more will come; ``output`` is what was printed instead."""
+
+    def __init__(self, message: str, *, output: bytes, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="expect", seen=output)
+        self.output = output
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One frame of a traceback from a board: file, line counted from 1, name of the function."""
@@ -225,6 +235,17 @@ class DeviceError(DevsessionError):
 
 class DeviceResetError(DevsessionError):
     """The board was reset while the caller relied on it: variables, imports and helpers there are gone."""
+
+
+class BoardSwappedError(DevsessionError):
+    """Another board answers where the known one was; nothing was run on it. ``expected`` and ``found`` say how they are known."""
+
+    def __init__(self, message: str, *, expected: str, found: str, board: str | None = None) -> None:
+        super().__init__(
+            message, board=board, phase="reset", hint="attach the right board, or open a new connection"
+        )
+        self.expected = expected
+        self.found = found
 
 
 class UncertainExecutionError(DevsessionError):

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import codecs
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
+from devsession.board.expect import Expected, Expecter, Patterns
 from devsession.board.job import Job
 from devsession.board.log import log
-from devsession.board.owner import Owner
+from devsession.board.output import OutputLog, Printed
+from devsession.board.performer import Performer
+from devsession.board.programs import NAMELESS, expression_job, program_job, source_job
+from devsession.board.prompt import Prompt
+from devsession.board.recovery import Recovery
+from devsession.board.resets import Reset, ResetReport
+from devsession.board.resetter import Resetter
 from devsession.board.running import Running
-from devsession.board.turnstile import Turnstile
+from devsession.board.switches import PowerHook, Reopen, Rung, Switches
+from devsession.board.turns import Turns
 from devsession.errors import DeadlineError, LinkClosedError, LinkError, UsageError
-from devsession.protocol import source as sources
-from devsession.protocol.source import Mode
 from devsession.protocol.states import BUSY
 from devsession.transport.base import CLOSE_TIMEOUT, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
 ATTACH_TIMEOUT = 10.0
 EXEC_TIMEOUT = 10.0
+# A chip that starts anew takes seconds, and so does USB until it is back.
+RESET_TIMEOUT = 15.0
 # How long leaving the raw REPL may take: a prompt answers in milliseconds, and a board that does not is closed all the same.
 DETACH_LIMIT = 1.0
-# What a program without a file is called in tracebacks.
-NAMELESS = "<string>"
 
 _T = TypeVar("_T")
 
@@ -40,43 +46,63 @@ class Board:
     cancelled: the program on the board is then interrupted, and the board is usable for the next call.
 
     Use it in ``async with``: entering opens the link and attaches (the board is interrupted, not reset), leaving detaches and closes.
+    With ``listening`` entering only opens the link, and nothing is sent until ``attach``. ``recovery`` is how far bringing back a board
+    may go; ``power`` cycles its power; ``reopen`` makes a new link to the same board after one that a reset took away.
     """
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
-        self._owner = Owner(transport)
-        self._turns = Turnstile()
-        self._tasks: set[asyncio.Task[Any]] = set()
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        listening: bool = False,
+        recovery: Rung = Rung.PROMPT,
+        power: PowerHook | None = None,
+        reopen: Reopen | None = None,
+    ) -> None:
+        self.url = transport.url
+        self._listening = listening
         self._opened = False
+        self._turns = Turns(self.url)
+        self._prompt = Prompt(transport)
+        self._switches = Switches(self._prompt, reopen, power)
+        self._recovery = Recovery(self._prompt, self._switches, recovery)
+        self._performer = Performer(self._prompt, self._recovery)
+        self._resetter = Resetter(self._prompt, self._performer, self._recovery, self._switches)
+        self._expecter = Expecter(self.output, self._why_silent, self.url)
 
     def __repr__(self) -> str:
-        return f"<Board {self.url} {self._owner.wire.state.value}>"
-
-    @property
-    def url(self) -> str:
-        """How the board was named."""
-        return self._transport.url
+        return f"<Board {self.url} {self._prompt.wire.state.value}>"
 
     @property
     def identity(self) -> str:
         """What locks and caches of this board are keyed by."""
-        return self._transport.identity
+        return self._prompt.wire.transport.identity
 
     @property
     def epoch(self) -> int:
         """How often the interpreter was seen to start anew on this connection."""
-        return self._owner.epoch
+        return self._prompt.interpreter.epoch
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the board is left alone: nothing is sent to it until ``attach``."""
+        return self._listening
+
+    @property
+    def output(self) -> OutputLog:
+        """Everything the board printed on this connection, time-stamped: the last 10 MiB."""
+        return self._prompt.output
 
     @property
     def background(self) -> OutputTail:
         """What the board printed outside any program: threads, timers, boot.py."""
-        return self._owner.background
+        return self._prompt.background
 
     async def __aenter__(self) -> Self:
         try:
-            await self.attach()
+            await (self.listen() if self._listening else self.attach())
         except BaseException:
-            self._transport.abort()
+            self._prompt.wire.transport.abort()
             raise
         return self
 
@@ -85,17 +111,54 @@ class Board:
     ) -> None:
         await self.close()
 
+    # Coming and going
+
+    async def listen(self, timeout: float = ATTACH_TIMEOUT) -> None:
+        """Open the link and send nothing: what runs on the board goes on, ``output`` and ``expect`` tell what it prints.
+
+        Raises PortNotFoundError, PortBusyError, PortPermissionError, LinkError, DeadlineError.
+        """
+        await self._open(Deadline.after(timeout))
+        self._listening = True
+
     async def attach(self, timeout: float = ATTACH_TIMEOUT) -> None:
         """Open the link if need be and enter the raw REPL; what runs on the board is interrupted, nothing is reset.
 
-        Raises PortNotFoundError, PortBusyError, PortPermissionError, RawReplError (says what answered instead), DeadlineError. When
-        cancelled the link stays open, if it was.
+        Raises what ``listen`` does, and RawReplError, which says what answered instead. When cancelled the link stays open, if it was.
         """
         deadline = Deadline.after(timeout)
-        if not self._opened:
-            with log.phase("open", board=self.url):
-                await self._open(deadline)
-        await self._taking_turns(deadline, self._owner.enter)
+        await self._open(deadline)
+        self._listening = False
+        await self._taking_turns(lambda: self._prompt.enter(deadline), deadline)
+
+    async def detach(self, timeout: float = DETACH_LIMIT) -> None:
+        """Leave the raw REPL, so that the next user finds the friendly prompt; the link stays open, ``attach`` comes back."""
+        deadline = Deadline.after(timeout)
+        await self._turns.take(lambda: self._prompt.leave(deadline), deadline)
+
+    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Interrupt what runs, detach, and close the link; always ends, and the link is always closed."""
+        try:
+            await self._turns.end()
+            if self._opened:
+                await self.detach()
+        except (LinkError, DeadlineError) as error:
+            # The link is closed below, whatever state the board is in.
+            log.event("detach failed", board=self.url, error=type(error).__name__, said=error.message)
+        finally:
+            with log.phase("close", board=self.url):
+                await self._prompt.wire.close(timeout)
+
+    async def reopen(self, timeout: float | None = ATTACH_TIMEOUT) -> None:
+        """Open a new link to the same board after the last one was lost, as soon as it is there; then listen.
+
+        ``timeout`` in seconds, ``None`` for no limit. Raises DeadlineError, and LinkLostError where no new link can be made.
+        """
+        deadline = Deadline.after(timeout)
+        await self._turns.take(lambda: self._switches.reopen(deadline), deadline)
+        self._listening = True
+
+    # Programs
 
     async def exec(
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0, name: str = NAMELESS
@@ -106,7 +169,7 @@ class Board:
         raises, DeadlineError, DeviceResetError, UncertainExecutionError, LinkLostError, RecoveryError. When cancelled the program is
         interrupted.
         """
-        execution = await self._execute(self._job(source, timeout, name), priority)
+        execution = await self._execute(source_job(source, timeout, name), priority)
         if execution.error is not None:
             raise execution.error
         return execution
@@ -116,12 +179,7 @@ class Board:
 
         Raises UsageError for what is no expression, UnrepresentableValueError, and what ``exec`` raises.
         """
-        expression = sources.normalise(expression).strip()
-        if not sources.is_expression(expression):
-            raise UsageError("this is not a single expression", phase="eval", hint="use exec for statements")
-        execution = await self._execute(
-            Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout)), priority
-        )
+        execution = await self._execute(expression_job(expression, timeout), priority)
         if execution.error is not None:
             raise execution.error
         return execution.value
@@ -139,7 +197,7 @@ class Board:
         ``args`` become its ``sys.argv`` behind its name. There is no limit unless ``timeout``, in seconds, sets one. Raises DeadlineError
         and what else ``exec`` raises, but no DeviceError. When cancelled the program is interrupted.
         """
-        return await self._execute(self._program(program, args, timeout), priority)
+        return await self._execute(program_job(program, args, timeout), priority)
 
     def start(
         self,
@@ -150,9 +208,11 @@ class Board:
         priority: int = 0,
     ) -> Running:
         """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned."""
-        job = self._program(program, args, timeout)
+        job = program_job(program, args, timeout)
         job.feed, job.more = OutputTail(), asyncio.Event()
-        return Running(job, self._spawn(self._conduct(job, priority)))
+        self._check_attached()
+        task = self._turns.start(lambda: self._perform(job), job.deadline, priority)
+        return Running(job, task, self.output, self.url)
 
     async def stream(
         self,
@@ -182,44 +242,65 @@ class Board:
 
         Whoever waits for that program gets its DeviceError (``KeyboardInterrupt``), unless it ends in another way.
         """
-        if self._owner.wire.state not in BUSY:
+        if self._prompt.wire.state not in BUSY:
             return False
-        self._owner.wire.interrupt()
+        self._prompt.wire.interrupt()
         return True
+
+    # Watching
+
+    async def expect(self, patterns: Patterns, timeout: float | None = EXEC_TIMEOUT) -> Expected:
+        """Wait until the board prints what matches a pattern, or one of several; each search begins where the last one matched.
+
+        Searched is all that the board prints: during exec and run, while it boots, and by itself. Patterns are regular expressions,
+        ``timeout`` is in seconds, ``None`` for no limit. Raises ExpectError, which carries what was printed instead.
+        """
+        return await self._expecter.expect(patterns, timeout)
+
+    def watch(self) -> AsyncGenerator[Printed]:
+        """Yield what the board prints from now on, each piece with its time, until the link is closed or lost."""
+        return self.output.follow(lambda: self._why_silent() is not None)
+
+    # Starting anew
 
     async def soft_reset(self, timeout: float = ATTACH_TIMEOUT) -> None:
         """Start the interpreter anew: boot.py runs, main.py does not, variables and imports are gone.
 
         Raises DeadlineError when boot.py takes longer than ``timeout`` seconds: it is then interrupted.
         """
-        await self._taking_turns(Deadline.after(timeout), self._owner.soft_reset)
+        deadline = Deadline.after(timeout)
+        await self._taking_turns(lambda: self._resetter.raw_soft(deadline), deadline)
 
-    async def detach(self, timeout: float = DETACH_LIMIT) -> None:
-        """Leave the raw REPL, so that the next user finds the friendly prompt; the link stays open, ``attach`` comes back."""
-        await self._taking_turns(Deadline.after(timeout), self._owner.leave)
+    async def reset(self, kind: Reset = Reset.RAW_SOFT, timeout: float = RESET_TIMEOUT) -> ResetReport:
+        """Start the board anew, wait until the same board is back at its raw prompt, and tell what ran meanwhile.
 
-    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Interrupt what runs, detach, and close the link; always ends, and the link is always closed."""
-        try:
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
-            if self._opened:
-                await self.detach()
-        except (LinkError, DeadlineError) as error:
-            # The link is closed below, whatever state the board is in.
-            log.event("detach failed", board=self.url, error=type(error).__name__, said=error.message)
-        finally:
-            with log.phase("close", board=self.url):
-                await self._owner.wire.close(timeout)
+        Kinds that run main.py give it half a second before it is interrupted; ``boot`` leaves it alone. Raises DeadlineError,
+        BoardSwappedError, UsageError where the board lacks what ``kind`` needs, DeviceError where it refuses, LinkLostError.
+        """
+        deadline = Deadline.after(timeout)
+        # A hung board can be reset from outside without having been attached to.
+        report = await self._turns.take(lambda: self._resetter.reset(kind, deadline), deadline)
+        self._listening = False
+        return report
+
+    async def boot(self, kind: Reset = Reset.SOFT, timeout: float = RESET_TIMEOUT) -> None:
+        """Start the board anew and leave it alone: main.py runs, and the board is only listened to until ``attach``.
+
+        Returns at its first sign of life. Raises what ``reset`` does.
+        """
+        deadline = Deadline.after(timeout)
+        await self._turns.take(lambda: self._resetter.boot(kind, deadline), deadline)
+        self._listening = True
 
     # How it is done
 
     async def _open(self, deadline: Deadline) -> None:
+        if self._opened:
+            return
         try:
-            async with asyncio.timeout(deadline.remaining):
-                await self._owner.wire.open()
+            with log.phase("open", board=self.url):
+                async with asyncio.timeout(deadline.remaining):
+                    await self._prompt.wire.open()
         except TimeoutError:
             raise DeadlineError(
                 f"the link did not open within {deadline.timeout:g} s",
@@ -229,90 +310,29 @@ class Board:
             ) from None
         self._opened = True
 
-    def _job(self, source: str, timeout: float | None, name: str) -> Job:
-        source = sources.normalise(source)
-        expression = len(source) <= sources.EXPRESSION_LIMIT and sources.is_expression(source)
-        return Job(
-            source.strip() if expression else source,
-            Mode.EVAL if expression else Mode.EXEC,
-            name,
-            Deadline.after(timeout),
-        )
-
-    def _program(self, program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
-        name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)
-        job = Job(sources.normalise(text), Mode.EXEC, name, Deadline.after(timeout))
-        if args:
-            job.prelude = sources.arguments((name, *args))
-        return job
-
     async def _execute(self, job: Job, priority: int) -> Execution:
-        return await self._shielded(self._conduct(job, priority))
+        return await self._taking_turns(lambda: self._perform(job), job.deadline, priority)
 
-    async def _conduct(self, job: Job, priority: int) -> Execution:
-        await self._turn(priority, job.deadline)
-        try:
-            finished = await self._owner.perform(job)
-        finally:
-            self._turns.release()
-        return job.conclude(finished, self.url)
+    async def _perform(self, job: Job) -> Execution:
+        return job.conclude(await self._performer.perform(job), self.url)
 
     async def _taking_turns(
-        self, deadline: Deadline, action: Callable[[Deadline], Coroutine[Any, Any, None]]
-    ) -> None:
-        async def act() -> None:
-            await self._turn(0, deadline)
-            try:
-                await action(deadline)
-            finally:
-                self._turns.release()
+        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0
+    ) -> _T:
+        self._check_attached()
+        return await self._turns.take(work, deadline, priority)
 
-        await self._shielded(act())
-
-    async def _turn(self, priority: int, deadline: Deadline) -> None:
+    def _check_attached(self) -> None:
         if not self._opened:
             raise LinkClosedError(
                 "the board is not attached", board=self.url, hint="use `async with`, or call attach first"
             )
-        try:
-            async with asyncio.timeout(deadline.remaining):
-                await self._turns.acquire(priority)
-        except TimeoutError:
-            raise DeadlineError(
-                f"another program held the board for all of {deadline.timeout:g} s",
-                timeout=deadline.timeout or 0.0,
+        if self._listening:
+            raise UsageError(
+                "the board is only being listened to; a program would interrupt what runs there",
                 board=self.url,
-                phase="queue",
-            ) from None
+                hint="call attach first",
+            )
 
-    def _spawn(self, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _shielded(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do ``work`` in a task of its own: a caller who is cancelled waits until the board has been brought back."""
-        task = self._spawn(work)
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if task.cancelled() and not (current and current.cancelling()):
-                raise LinkClosedError("the board was closed meanwhile", board=self.url) from None
-            task.cancel()
-            await asyncio.wait([task])
-            if not task.cancelled() and (error := task.exception()):
-                log.event("cancelled", board=self.url, error=type(error).__name__, said=str(error))
-            raise
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", phase="read"
-        ) from error
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", phase="read") from error
+    def _why_silent(self) -> str | None:
+        return None if self._prompt.wire.lost is None else self._prompt.wire.lost.message

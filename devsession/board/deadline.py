@@ -18,6 +18,11 @@ class Deadline:
         """Return the deadline ``timeout`` seconds from now."""
         return cls(timeout, None if timeout is None else time.monotonic() + timeout)
 
+    def within(self, limit: float) -> float:
+        """Return the seconds left, at most ``limit``."""
+        remaining = self.remaining
+        return limit if remaining is None else min(limit, remaining)
+
     @property
     def remaining(self) -> float | None:
         """Seconds left, never below 0; ``None`` for no limit."""

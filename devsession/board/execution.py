@@ -6,10 +6,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from devsession.board.output import OUTPUT_KEPT
 from devsession.errors import DeviceError, UnrepresentableValueError
-
-# How much output is kept, in bytes; the oldest goes first (DESIGN 5).
-OUTPUT_KEPT = 10 * 1024 * 1024
 
 
 class OutputTail:

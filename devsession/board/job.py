@@ -9,6 +9,7 @@ from typing import Any
 
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, Opaque, OutputTail
+from devsession.board.output import OutputLog
 from devsession.errors import DeviceError
 from devsession.protocol.cooking import Uncook
 from devsession.protocol.events import Ending, Event, Finished, Output, PasteRefused, Started, Told
@@ -20,7 +21,7 @@ from devsession.protocol.source import Mode
 class Job:
     """A program for the board: its ``source``, how it is run, how it is called in tracebacks, and its deadline.
 
-    ``feed``, where given, takes the output as it comes; ``more`` is set when there is some.
+    ``feed``, where given, takes the output as it comes; ``more`` is set when there is some. ``log`` takes it too.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Job:
     prelude: str = ""
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
+    log: OutputLog | None = None
     begun: float = field(default_factory=time.monotonic)
     output: OutputTail = field(default_factory=OutputTail)
     started: bool = False
@@ -60,6 +62,8 @@ class Job:
             self._traceback += data
         elif data:
             self.output.append(data)
+            if self.log is not None:
+                self.log.append(data)
             if self.feed is not None and self.more is not None:
                 self.feed.append(data)
                 self.more.set()

@@ -7,7 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from devsession.board.execution import Execution
+from devsession.board.expect import Expected, Expecter, Patterns
 from devsession.board.job import Job
+from devsession.board.output import OutputLog
 from devsession.errors import UsageError
 
 
@@ -17,12 +19,14 @@ class Running:
     Use it in ``async with``: leaving the block before the program has ended interrupts it and leaves the board usable.
     """
 
-    def __init__(self, job: Job, task: asyncio.Task[Execution]) -> None:
+    def __init__(self, job: Job, task: asyncio.Task[Execution], output: OutputLog, board: str) -> None:
         self._job = job
         self._task = task
         assert job.more is not None
         self._more = job.more
-        task.add_done_callback(lambda _: self._more.set())
+        self._output = output
+        self._expecter = Expecter(output, self._why_silent, board, output.end)
+        task.add_done_callback(self._ended)
 
     @property
     def dropped(self) -> int:
@@ -51,6 +55,13 @@ class Running:
             await self._more.wait()
         return feed.take()
 
+    async def expect(self, patterns: Patterns, timeout: float | None = None) -> Expected:
+        """Wait until the board prints what matches a pattern, or one of several, since this program was started.
+
+        As ``Board.expect``, and raises ExpectError too when the program ends before; it runs on after that error, and after a match.
+        """
+        return await self._expecter.expect(patterns, timeout)
+
     async def result(self) -> Execution:
         """Wait for the end and return what came of it; raises what ``Board.run`` raises.
 
@@ -71,3 +82,10 @@ class Running:
         if not self._task.cancelled():
             # What it ended with is for `result` to raise; here it only counts as seen.
             self._task.exception()
+
+    def _ended(self, _: asyncio.Task[Execution]) -> None:
+        self._more.set()
+        self._output.wake()
+
+    def _why_silent(self) -> str | None:
+        return "the program has ended" if self._task.done() else None

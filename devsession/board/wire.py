@@ -11,6 +11,7 @@ from devsession.board.log import log
 from devsession.errors import DevsessionError, LinkError, LinkLostError, ProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.engine import Engine
+from devsession.protocol.entry import Approach
 from devsession.protocol.events import Event
 from devsession.protocol.states import State
 from devsession.transport.base import Transport
@@ -60,9 +61,9 @@ class Wire:
         self._stop_timer()
         await self.transport.close(timeout)
 
-    def enter(self) -> None:
+    def enter(self, approach: Approach) -> None:
         """Ask for the raw REPL."""
-        self._ask(lambda: self.engine.enter(time.monotonic()))
+        self._ask(lambda: self.engine.enter(time.monotonic(), approach))
 
     def submit(self, command: Command) -> None:
         """Send a command."""
@@ -75,6 +76,14 @@ class Wire:
     def soft_reset(self) -> None:
         """Ask for a soft reset."""
         self._ask(self.engine.soft_reset)
+
+    def restart(self) -> None:
+        """Ask for a soft reset that runs main.py too."""
+        self._ask(self.engine.restart)
+
+    def let_go(self) -> None:
+        """Leave the board alone: whatever it prints is its own."""
+        self._ask(self.engine.let_go)
 
     def leave(self) -> None:
         """Ask for the friendly REPL."""

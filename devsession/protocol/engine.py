@@ -8,7 +8,7 @@ from __future__ import annotations
 from devsession.errors import LocalProtocolError, RemoteProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.conversation import Conversation
-from devsession.protocol.entry import BANNER, BANNER_TAIL, Entry
+from devsession.protocol.entry import BANNER, BANNER_TAIL, PATIENT, Approach, Entry
 from devsession.protocol.events import Attached, Detached, Event, Rebooted
 from devsession.protocol.reply import Reply
 from devsession.protocol.states import Move, State
@@ -50,12 +50,12 @@ class Engine:
 
     # Requests
 
-    def enter(self, now: float) -> None:
+    def enter(self, now: float, approach: Approach = PATIENT) -> None:
         """Ask for the raw REPL, from any state; Attached follows, after as many tries as it takes."""
         self._conversation.move(Move.ENTER)
         self._conversation.buffer.clear()
         self._reply = None
-        self._entry = Entry(now)
+        self._entry = Entry(now, approach)
         self._conversation.write(self._entry.start())
 
     def submit(self, command: Command) -> None:
@@ -74,6 +74,16 @@ class Engine:
         """Ask for a soft reset; Rebooted follows. Only at the raw prompt."""
         self._conversation.move(Move.REBOOT)
         self._conversation.write(b"\x04")
+
+    def restart(self) -> None:
+        """Ask for a soft reset that runs main.py too; what it prints is stray. Only after the raw REPL was left."""
+        self._conversation.move(Move.RESTART)
+        self._conversation.write(b"\x04")
+
+    def let_go(self) -> None:
+        """Leave the board alone, whatever it does: what it prints is stray until the raw REPL is entered."""
+        self._conversation.move(Move.LET_GO)
+        self._entry = self._reply = None
 
     def leave(self) -> None:
         """Ask for the friendly REPL; Detached follows. Only at the raw prompt."""

@@ -17,16 +17,33 @@ BANNER_TAIL = b"L; CTRL-B to exit\r\n>"
 # What an interpreter says when it starts anew: version; machine.
 GREETING = rb"(?:MicroPython |CircuitPython )[^\n]*;[^\n]*\r\n"
 
-# A board at a prompt answers the first try within milliseconds; USB hubs and slow UARTs take tens of them.
-FIRST_WAIT = 0.3
-# Silence after Ctrl-C that says: the traceback is out, whatever was running has stopped. USB frames are 1 ms, UART bytes less.
-QUIET = 0.05
-# A program that never stops printing is not waited for longer than this before asking for raw mode all the same.
-DRAIN_LIMIT = 0.5
-# The wait for a banner after asking again, doubled at each try: slow boards need up to 2 s after an open that reset them.
-FIRST_GAP = 0.2
-LAST_GAP = 2.0
 _SEEN_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """How to ask for the raw REPL: what to write first, and how long to wait for what, in seconds.
+
+    ``first_wait`` for the answer to that; ``quiet`` is the silence after Ctrl-C that says that the traceback is out and what was running
+    has stopped; ``drain_limit`` how long a program that never stops printing is waited for all the same; ``first_gap`` for the banner after
+    asking again, doubled at each try up to ``last_gap``.
+    """
+
+    first: bytes
+    first_wait: float
+    quiet: float
+    drain_limit: float
+    first_gap: float
+    last_gap: float
+
+
+# A board at a prompt answers the first try within milliseconds, over USB hubs and slow UARTs within tens of them; slow boards need up to
+# 2 s after an open that reset them. USB frames are 1 ms, UART bytes less.
+PATIENT = Approach(b"\r\x03\r\x01", first_wait=0.3, quiet=0.05, drain_limit=0.5, first_gap=0.2, last_gap=2.0)
+# By way of a soft reset: Ctrl-B leaves a raw REPL, Ctrl-D at the friendly prompt resets.
+REBOOT = Approach(b"\r\x03\x02\x04", first_wait=0.5, quiet=0.05, drain_limit=0.5, first_gap=0.2, last_gap=2.0)
+# After a reset: Ctrl-C has to fall into the short time after start-up and before main.py switches it off.
+EAGER = Approach(b"\x03", first_wait=0.05, quiet=0.02, drain_limit=0.1, first_gap=0.05, last_gap=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,17 +151,17 @@ class Entry:
     The caller holds the deadline.
     """
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, approach: Approach = PATIENT) -> None:
         self.seen = bytearray()
-        self.wake = now + FIRST_WAIT
+        self.wake = now + approach.first_wait
+        self._approach = approach
         self._step = Step.FIRST
-        self._gap = FIRST_GAP
+        self._gap = approach.first_gap
         self._drained_by = now
 
-    @staticmethod
-    def start() -> bytes:
+    def start(self) -> bytes:
         """Return the first try, whole."""
-        return b"\r\x03\r\x01"
+        return self._approach.first
 
     def receive(self, data: bytes, now: float) -> int:
         """Take received bytes; return how many of the latest belong after the banner, or -1 while it is not there yet."""
@@ -157,7 +174,7 @@ class Entry:
             return rest
         del self.seen[: max(0, len(self.seen) - _SEEN_KEPT)]
         if self._step is Step.DRAINING:
-            self.wake = min(now + QUIET, self._drained_by)
+            self.wake = min(now + self._approach.quiet, self._drained_by)
         return -1
 
     def tick(self, now: float) -> bytes:
@@ -165,9 +182,9 @@ class Entry:
         if self._step is Step.DRAINING:
             self._step = Step.ASKED
             self.wake = now + self._gap
-            self._gap = min(self._gap * 2, LAST_GAP)
+            self._gap = min(self._gap * 2, self._approach.last_gap)
             return b"\r\x01"
         self._step = Step.DRAINING
-        self.wake = now + QUIET
-        self._drained_by = now + DRAIN_LIMIT
+        self.wake = now + self._approach.quiet
+        self._drained_by = now + self._approach.drain_limit
         return b"\x03"

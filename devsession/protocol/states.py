@@ -46,13 +46,15 @@ class Move(Enum):
     END = "end"
     PROMPT = "prompt"
     REBOOT = "reboot"
+    RESTART = "restart"
     LEAVE = "leave"
     FRIENDLY = "friendly"
+    LET_GO = "let go"
     VIOLATION = "violation"
 
 
 _SPECIFIC: dict[State, dict[Move, State]] = {
-    State.DETACHED: {},
+    State.DETACHED: {Move.RESTART: State.DETACHED},
     State.ENTERING: {Move.BANNER: State.READY},
     State.READY: {
         Move.SUBMIT: State.SENT,
@@ -79,9 +81,14 @@ _SPECIFIC: dict[State, dict[Move, State]] = {
     State.FAILED: {},
 }
 
-# Entering the raw REPL is allowed from anywhere, and a violation is possible anywhere.
+# From anywhere the raw REPL may be entered and the board be left alone, and anywhere a violation is possible.
 TRANSITIONS: dict[State, dict[Move, State]] = {
-    state: {Move.ENTER: State.ENTERING, Move.VIOLATION: State.FAILED, **moves}
+    state: {
+        Move.ENTER: State.ENTERING,
+        Move.LET_GO: State.DETACHED,
+        Move.VIOLATION: State.FAILED,
+        **moves,
+    }
     for state, moves in _SPECIFIC.items()
 }
 

@@ -51,6 +51,15 @@ class SimulatedBoard(DescriptorTransport):
         super().write(data)
         self._instance.typed(data)
 
+    @property
+    def can_reset(self) -> bool:
+        """A simulated board has a reset button."""
+        return True
+
+    async def reset_board(self) -> None:
+        """Press the reset button: the interpreter is ended, whatever it does, and a new one started."""
+        self._instance.reset()
+
     async def _open_descriptor(self) -> int:
         return await self._instance.start(self._progress)
 

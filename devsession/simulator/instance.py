@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +61,13 @@ class Instance:
         """Know what was sent to the board: a Ctrl-C among it is watched."""
         if INTERRUPT in data and self._supervisor is not None:
             self._supervisor.interrupted()
+
+    def reset(self) -> None:
+        """Press the board's reset button; raises SimulatorError when no new interpreter can be started."""
+        if self._supervisor is not None:
+            # What was typed for the old interpreter is not for the new one.
+            termios.tcflush(self._terminal, termios.TCIFLUSH)
+            self._supervisor.reset()
 
     def end(self) -> None:
         """End the interpreter and all it started, and throw a temporary directory away; twice does nothing."""

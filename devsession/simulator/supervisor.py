@@ -72,6 +72,11 @@ class Supervisor:
             self._process.kill()
             self._process = None
 
+    def reset(self) -> None:
+        """End the interpreter and start a new one, as a board's reset button does."""
+        self.stop()
+        self.start(Start.HARD)
+
     def interrupted(self) -> None:
         """Know that Ctrl-C was typed: an interpreter that never gets over it is ended, and started anew."""
         if self._watchdog is not None:

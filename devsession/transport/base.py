@@ -70,6 +70,15 @@ class Transport(abc.ABC):
         """Return ``count`` random bits for a conversation over this link; a link that plays a recording returns those recorded."""
         return int.from_bytes(os.urandom((count + 7) // 8)) >> (-count % 8)
 
+    @property
+    def can_reset(self) -> bool:
+        """Whether the link can reset the board: by its modem lines, or because a simulator is behind it."""
+        return False
+
+    async def reset_board(self) -> None:
+        """Reset the board by means of the link, which may be lost with that; raises LinkError where it cannot."""
+        raise LinkError("this link has no reset line", board=self.url, phase="reset")
+
     @abc.abstractmethod
     async def open(self, receiver: Receiver) -> None:
         """Open the link; from here on ``receiver`` is told of everything that arrives.

@@ -26,6 +26,15 @@ class WrappedTransport(Transport, Receiver):
         """Return what the inner link draws."""
         return self._inner.random_bits(count)
 
+    @property
+    def can_reset(self) -> bool:
+        """Whether the inner link can reset the board."""
+        return self._inner.can_reset
+
+    async def reset_board(self) -> None:
+        """Reset the board by means of the inner link."""
+        await self._inner.reset_board()
+
     async def open(self, receiver: Receiver) -> None:
         """Open the inner link."""
         self._receiver = receiver

@@ -210,8 +210,8 @@ async def test_raw_paste_carries_long_programs(burst: int):
 
 
 async def test_what_cannot_be_brought_back_says_what_was_tried(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("devsession.board.owner.STOP_LIMIT", 0.2)
-    monkeypatch.setattr("devsession.board.owner.REENTER_LIMIT", 0.4)
+    monkeypatch.setattr("devsession.board.recovery.STOP_LIMIT", 0.2)
+    monkeypatch.setattr("devsession.board.recovery.RUNG_LIMIT", 0.4)
     damaged = Damaged("sim:")
     async with Board(damaged) as board:
         damaged.swallow = lambda data: b""

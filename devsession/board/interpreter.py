@@ -1,0 +1,42 @@
+"""What is known of the interpreter on the other side of a wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from devsession.protocol.records import Key
+
+
+@dataclass(slots=True)
+class Interpreter:
+    """One board's interpreter, in its present life.
+
+    ``epoch`` counts the lives seen on this connection; ``deployed`` whether the helper is there, under this attach's nonce; ``user_ran``
+    whether anything of the caller's ran in this life; ``free_heap`` in bytes, as last told; ``raw_paste`` whether it can be had, until
+    the board shows otherwise.
+    """
+
+    epoch: int = 0
+    deployed: bool = False
+    user_ran: bool = False
+    free_heap: int | None = None
+    raw_paste: bool = True
+    nonce: int | None = None
+    _number: int = 0
+
+    def attached(self, nonce: int) -> None:
+        """Know that the raw REPL was entered: records carry ``nonce`` from now on."""
+        self.nonce = nonce
+        self.deployed = False
+
+    def begin_epoch(self) -> None:
+        """Forget what depended on the interpreter's life."""
+        self.epoch += 1
+        self.deployed = self.user_ran = False
+        self.free_heap = None
+
+    def next_key(self) -> Key:
+        """Return the key of the next exec."""
+        assert self.nonce is not None
+        self._number += 1
+        return Key(self.nonce, self._number)

@@ -1,0 +1,221 @@
+"""Performing jobs: one command after the other, each with a deadline, each at most once."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+from typing import Any
+
+from devsession.board.deadline import Deadline
+from devsession.board.job import Job
+from devsession.board.log import log
+from devsession.board.prompt import Prompt
+from devsession.board.recovery import Recovery
+from devsession.errors import (
+    DeadlineError,
+    DeviceResetError,
+    DevsessionError,
+    LinkError,
+    ProtocolError,
+    RemoteProtocolError,
+    UncertainExecutionError,
+    UsageError,
+)
+from devsession.protocol import source as sources
+from devsession.protocol.commands import Command
+from devsession.protocol.events import Ending, Finished
+from devsession.protocol.source import Mode
+
+# How long the helper may take to tell what it started last: a prompt answers in milliseconds.
+ASK_LIMIT = 1.0
+# A plain raw command up to this size fits every board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 were not).
+PLAIN_ALWAYS = 2048
+# The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
+PLAIN_SHARE = 8
+# Nothing is gained by longer plain commands: raw-paste costs two turns more and is never in danger.
+PLAIN_MOST = 16384
+
+
+class Performer:
+    """Performs jobs at one board's prompt; the caller sees to it that there is one at a time."""
+
+    def __init__(self, prompt: Prompt, recovery: Recovery) -> None:
+        self._prompt = prompt
+        self._interpreter = prompt.interpreter
+        self._recovery = recovery
+        self._helper = sources.compact(_read_helper())
+
+    async def perform(self, job: Job) -> Finished:
+        """Run one job to its end, and return how it ended.
+
+        Raises DeadlineError (the program was interrupted, the board is usable), DeviceResetError, UncertainExecutionError, LinkLostError,
+        RecoveryError, UsageError. When cancelled the program is interrupted first.
+        """
+        with log.phase("exec", board=self._prompt.url, program=job.program):
+            finished = await self._transact(job)
+            while not job.started and (again := self._not_started(job, finished)):
+                log.event("exec again", board=self._prompt.url, why=again)
+                finished = await self._transact(job)
+        if finished.ending is Ending.RESET:
+            self._interpreter.begin_epoch()
+            raise DeviceResetError(
+                "the board was reset while the program ran",
+                board=self._prompt.url,
+                phase="exec",
+                seen=finished.error[-200:],
+            )
+        self._interpreter.user_ran |= job.started
+        return finished
+
+    async def _transact(self, job: Job) -> Finished:
+        await self._prompt.ensure(job.deadline)
+        command = self._command(job)
+        epoch = self._interpreter.epoch
+        job.pasted, job.log = command.paste, self._prompt.output
+        self._prompt.job = job
+        try:
+            self._prompt.wire.submit(command)
+            finished = await self._prompt.wait(Finished, job.deadline)
+        except LinkError as error:
+            raise self._after_loss(job, error) from error
+        except ProtocolError:
+            await self._recovery.stop()
+            raise
+        except (TimeoutError, asyncio.CancelledError) as reason:
+            await self._recovery.stop()
+            if isinstance(reason, TimeoutError):
+                # The answer may have been lost on the way: the helper knows which exec it started last.
+                started = job.started or await self._has_started(command)
+                reset = self._interpreter.epoch != epoch
+                raise self._late(
+                    job.program, job.deadline, bytes(job.output), reset=reset, started=started
+                ) from None
+            raise
+        finally:
+            self._prompt.job = None
+        if job.started:
+            self._interpreter.deployed = True
+            self._interpreter.free_heap = job.free_heap or self._interpreter.free_heap
+        return finished
+
+    def _command(self, job: Job) -> Command:
+        key = self._interpreter.next_key()
+        text = (
+            ("" if self._interpreter.deployed else self._helper)
+            + job.prelude
+            + sources.call(key, job.mode, job.source)
+        )
+        try:
+            code = text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"the source holds a character that has no UTF-8 form: {error}", phase="exec"
+            ) from error
+        room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))
+        if self._interpreter.raw_paste and len(code) > min(room, self._prompt.flow.burst):
+            return Command(code, key, paste=True)
+        if len(code) > room:
+            raise UsageError(
+                f"{len(code)} bytes are too many: the board has no raw-paste, and {self._interpreter.free_heap or 'unknown'} bytes of heap",
+                board=self._prompt.url,
+                phase="exec",
+                hint="send the program in smaller parts, or put it there as a file",
+            )
+        return Command(code, key)
+
+    def _not_started(self, job: Job, finished: Finished) -> str:
+        """Say why a job that the board did not start is to be sent again; empty when it is not.
+
+        Only where the board's own answer shows that nothing of it ran (DESIGN: at most once).
+        """
+        if job.paste_refused and self._interpreter.raw_paste:
+            self._interpreter.raw_paste = False
+            return "no raw-paste"
+        if finished.ending is Ending.FRAMED and not finished.error:
+            if not job.pasted:
+                raise RemoteProtocolError(
+                    "the helper on the board did not answer",
+                    board=self._prompt.url,
+                    phase="exec",
+                    hint=f"does the program use {sources.HELPER}?",
+                )
+            # It announced raw-paste and ended it at once. What it makes of the bytes sent meanwhile is cleared by entering again.
+            self._interpreter.raw_paste = False
+            self._prompt.wire.engine.distrust()
+            return "raw-paste failed"
+        if (
+            self._interpreter.deployed
+            and b"NameError" in finished.error
+            and sources.HELPER.encode() in finished.error
+        ):
+            lost_something = self._interpreter.user_ran
+            self._interpreter.begin_epoch()
+            if lost_something:
+                raise DeviceResetError(
+                    "the board was reset since the last exec; what was defined there is gone, and this program was not run",
+                    board=self._prompt.url,
+                    phase="exec",
+                    hint="run it again on the fresh interpreter",
+                )
+            return "helper missing"
+        return ""
+
+    def _after_loss(self, job: Job, error: LinkError) -> DevsessionError:
+        error.phase = "exec"
+        if job.started:
+            error.hint = error.hint or f"{job.program} was running; how far it came is unknown"
+            return error
+        if not self._prompt.wire.handed_over:
+            error.hint = error.hint or f"{job.program} was not started"
+            return error
+        return UncertainExecutionError(
+            f"the link was lost before the board said whether {job.program} started: {error.message}",
+            board=self._prompt.url,
+            phase="exec",
+        )
+
+    async def _has_started(self, command: Command) -> bool | None:
+        """Ask the helper whether ``command`` was the last it started; ``None`` when it cannot tell."""
+        if not self._prompt.is_ready or command.key is None:
+            return None
+        key = self._interpreter.next_key()
+        self._prompt.job = Job("", Mode.LAST, "the question what started", Deadline.after(ASK_LIMIT))
+        try:
+            self._prompt.wire.submit(Command(sources.call(key, Mode.LAST, "").encode(), key))
+            finished = await self._prompt.wait(Finished, self._prompt.job.deadline)
+            last = self._prompt.job.conclude(finished, self._prompt.url).value
+        except TimeoutError:
+            await self._recovery.stop()
+            return None
+        finally:
+            self._prompt.job = None
+        return None if last is None else last == [command.key.nonce, command.key.number]
+
+    def _late(
+        self, what: str, deadline: Deadline, output: bytes = b"", *, reset: bool, started: bool | None = None
+    ) -> DeadlineError:
+        how = "was reset while being interrupted, and is usable" if reset else "is usable"
+        did = (
+            "was never started"
+            if started is False
+            else f"did not end within {deadline.timeout:g} s; it was interrupted"
+        )
+        return DeadlineError(
+            f"{what} {did}, and the board {how}",
+            timeout=deadline.timeout or 0.0,
+            output=output,
+            reset=reset,
+            started=started,
+            board=self._prompt.url,
+            phase="exec",
+        )
+
+
+def _read_helper() -> str:
+    """Return the helper's source as packaged: what importlib.resources would, without the 9 ms a command takes to import that."""
+    spec = importlib.util.find_spec("firmware_helpers")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    loader: Any = spec.loader
+    data: bytes = loader.get_data(f"{spec.submodule_search_locations[0]}/execute.py")
+    return data.decode()

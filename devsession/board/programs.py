@@ -1,0 +1,50 @@
+"""From what a caller gives to the job that is sent: an expression, a source, a program with its arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from devsession.board.deadline import Deadline
+from devsession.board.job import Job
+from devsession.errors import UsageError
+from devsession.protocol import source as sources
+from devsession.protocol.source import Mode
+
+# What a program without a file is called in tracebacks.
+NAMELESS = "<string>"
+
+
+def expression_job(expression: str, timeout: float | None) -> Job:
+    """Return the job that evaluates an expression; raises UsageError for what is none."""
+    expression = sources.normalise(expression).strip()
+    if not sources.is_expression(expression):
+        raise UsageError("this is not a single expression", phase="eval", hint="use exec for statements")
+    return Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout))
+
+
+def source_job(source: str, timeout: float | None, name: str) -> Job:
+    """Return the job that runs a source; a single expression gives its value."""
+    source = sources.normalise(source)
+    if len(source) <= sources.EXPRESSION_LIMIT and sources.is_expression(source):
+        return Job(source.strip(), Mode.EVAL, name, Deadline.after(timeout))
+    return Job(source, Mode.EXEC, name, Deadline.after(timeout))
+
+
+def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
+    """Return the job that runs a program, a file of this host or its text; raises UsageError for a file that cannot be read."""
+    name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)
+    job = Job(sources.normalise(text), Mode.EXEC, name, Deadline.after(timeout))
+    if args:
+        job.prelude = sources.arguments((name, *args))
+    return job
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{path} is not UTF-8 text: {error.reason} at byte {error.start}", phase="read"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", phase="read") from error

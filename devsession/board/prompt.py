@@ -1,0 +1,141 @@
+"""The raw prompt of one board: entering it, waiting for what happens there, leaving it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any, TypeVar
+
+from devsession.board.deadline import Deadline
+from devsession.board.execution import OutputTail
+from devsession.board.interpreter import Interpreter
+from devsession.board.job import Job
+from devsession.board.log import log
+from devsession.board.output import OutputLog
+from devsession.board.wire import Wire
+from devsession.errors import DeadlineError, DevsessionError, RawReplError, RecoveryError
+from devsession.protocol.entry import GREETING, PATIENT, Approach, classify
+from devsession.protocol.events import Attached, Detached, Event, Stray
+from devsession.protocol.records import NONCE_BITS
+from devsession.protocol.states import State
+from devsession.transport.base import Transport
+
+_E = TypeVar("_E", bound=Event)
+
+
+class Prompt:
+    """The conversation with one board, one request at a time; the caller sees to that.
+
+    ``job`` is told what happens while it is set; ``background`` keeps what the board printed outside any job,
+    ``output`` that and what jobs print; ``failure`` is set while the
+    board could not be brought back.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.wire = Wire(transport, self)
+        self.url = transport.url
+        self.flow = transport.flow
+        self.interpreter = Interpreter()
+        self.background = OutputTail()
+        self.output = OutputLog()
+        self.job: Job | None = None
+        self.failure: RecoveryError | None = None
+        self._random_bits = transport.random_bits
+        self._awaited: tuple[type[Any] | tuple[type[Any], ...], asyncio.Future[Any]] | None = None
+
+    # Listener of the wire
+
+    def happened(self, event: Event) -> None:
+        """Take one event from the wire."""
+        if isinstance(event, Stray):
+            self.background.append(event.data)
+            self.output.append(event.data)
+        elif self.job is not None:
+            self.job.take(event)
+        if self._awaited is not None and isinstance(event, self._awaited[0]) and not self._awaited[1].done():
+            self._awaited[1].set_result(event)
+
+    def failed(self, error: DevsessionError) -> None:
+        """Take the end of the link, or the board's breach of the protocol."""
+        log.event("wire failed", board=self.url, error=type(error).__name__, said=error.message)
+        self.output.wake()
+        if self._awaited is not None and not self._awaited[1].done():
+            self._awaited[1].set_exception(error)
+
+    async def wait(self, kind: type[_E] | tuple[type[_E], ...], deadline: Deadline) -> _E:
+        """Wait for an event of one kind, or of several; raises TimeoutError, and what ends the wire."""
+        future: asyncio.Future[_E] = asyncio.get_running_loop().create_future()
+        self._awaited = (kind, future)
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                return await future
+        finally:
+            self._awaited = None
+
+    # What can be asked for
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the board is at its raw prompt."""
+        return self.wire.state is State.READY
+
+    async def ensure(self, deadline: Deadline) -> None:
+        """See to it that the board is at its raw prompt; raises what keeps it from there."""
+        if self.failure is not None:
+            raise self.failure
+        if self.wire.lost is not None:
+            raise self.wire.lost
+        if not self.is_ready:
+            await self.enter(deadline)
+
+    async def relink(self, transport: Transport) -> None:
+        """Go on over a new link to the same board; raises what opening it raises, and then stays with the old one."""
+        wire = Wire(transport, self)
+        await wire.open()
+        self.wire = wire
+        self.flow = transport.flow
+        self._random_bits = transport.random_bits
+
+    async def enter(self, deadline: Deadline, approach: Approach = PATIENT, *, reset: bool = False) -> None:
+        """Enter the raw REPL, whatever the board is doing; with ``reset`` its interpreter is known to have started anew.
+
+        Raises RawReplError that names what answered instead, LinkLostError. When cancelled the board may be in either REPL.
+        """
+        with log.phase("enter", board=self.url):
+            self.wire.enter(approach)
+            try:
+                attached = await self.wait(Attached, deadline)
+            except TimeoutError:
+                raise self._no_raw_repl(deadline) from None
+        if self.interpreter.nonce is not None and (reset or re.search(GREETING, attached.noise)):
+            self.interpreter.begin_epoch()
+        if attached.noise:
+            self.output.append(attached.noise)
+        self.interpreter.attached(self._random_bits(NONCE_BITS))
+        self.failure = None
+
+    async def leave(self, deadline: Deadline) -> None:
+        """Go back to the friendly REPL, so that the next user finds a prompt; a board that says nothing is left all the same."""
+        if self.is_ready:
+            with log.phase("detach", board=self.url):
+                self.wire.leave()
+                try:
+                    await self.wait(Detached, deadline)
+                except TimeoutError:
+                    raise DeadlineError(
+                        "the board did not leave the raw REPL",
+                        timeout=deadline.timeout or 0.0,
+                        board=self.url,
+                        phase="detach",
+                    ) from None
+
+    def _no_raw_repl(self, deadline: Deadline) -> RawReplError:
+        heard = self.wire.heard
+        verdict = classify(heard)
+        return RawReplError(
+            f"could not enter the raw REPL within {deadline.timeout:g} s: {verdict.message}",
+            verdict=verdict.name,
+            board=self.url,
+            seen=heard,
+            hint=verdict.hint,
+        )

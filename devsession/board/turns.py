@@ -1,0 +1,73 @@
+"""Work on one board, one caller at a time, each in a task of its own: who is cancelled waits until the board has been brought back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from devsession.board.deadline import Deadline
+from devsession.board.log import log
+from devsession.board.turnstile import Turnstile
+from devsession.errors import DeadlineError, LinkClosedError
+
+_T = TypeVar("_T")
+
+
+class Turns:
+    """Gives each caller the wire, by priority and then in order."""
+
+    def __init__(self, board: str) -> None:
+        self._board = board
+        self._turnstile = Turnstile()
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def take(self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0) -> _T:
+        """Do ``work`` when it is the caller's turn, and return what it returns.
+
+        Raises DeadlineError when the turn did not come in time. When cancelled the work is cancelled, and waited for.
+        """
+        task = self.start(work, deadline, priority)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if task.cancelled() and not (current and current.cancelling()):
+                raise LinkClosedError("the board was closed meanwhile", board=self._board) from None
+            task.cancel()
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()):
+                log.event("cancelled", board=self._board, error=type(error).__name__, said=str(error))
+            raise
+
+    def start(
+        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0
+    ) -> asyncio.Task[_T]:
+        """Return at once the task that does ``work`` when it is its turn."""
+        task = asyncio.get_running_loop().create_task(self._conduct(work, deadline, priority))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def end(self) -> None:
+        """Cancel everything under way or waiting, and see it end."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _conduct(self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int) -> _T:
+        try:
+            async with asyncio.timeout(deadline.remaining):
+                await self._turnstile.acquire(priority)
+        except TimeoutError:
+            raise DeadlineError(
+                f"another program held the board for all of {deadline.timeout:g} s",
+                timeout=deadline.timeout or 0.0,
+                board=self._board,
+                phase="queue",
+            ) from None
+        try:
+            return await work()
+        finally:
+            self._turnstile.release()
