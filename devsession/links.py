@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable
 
 from devsession.board.board import Board
+from devsession.board.switches import PowerHook, Rung
 from devsession.errors import BoardNotFoundError, UsageError
 from devsession.transport.base import Transport
+from devsession.transport.pins import Pins
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 _KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL"
@@ -18,9 +20,10 @@ def _silent(_: str) -> None:
     """Tell nobody."""
 
 
-def link(url: str, progress: Callable[[str], None] = _silent) -> Transport:
+def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | None = None) -> Transport:
     """Return the transport, not opened yet, to the board that ``url`` names.
 
+    ``pins`` is for serial ports: DTR and RTS at open, and how they reset the board.
     ``progress`` is told in words what takes long: fetching the interpreter of simulated boards, once. Raises UsageError
     for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
     """
@@ -30,39 +33,69 @@ def link(url: str, progress: Callable[[str], None] = _silent) -> Transport:
 
         return open_simulator(url, progress=progress)
     if scheme == "id":
-        return _by_serial_number(url.removeprefix("id:"))
+        return _by_serial_number(url.removeprefix("id:"), pins)
     if scheme or not url:
         raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
-    return _serial(url)
+    return _serial(url, pins)
 
 
-def _serial(path: str) -> Transport:
+def _serial(path: str, pins: Pins | None = None) -> Transport:
     if sys.platform == "win32":
         # No descriptor to watch there: the port is polled.
         from devsession.transport.polled_serial import PolledSerialTransport
 
-        return PolledSerialTransport(path)
+        return PolledSerialTransport(path, pins=pins)
     from devsession.transport.serial_port import SerialTransport
 
-    return SerialTransport(path)
+    return SerialTransport(path, pins=pins)
 
 
-def connect(url: str, progress: Callable[[str], None] = _silent) -> Board:
+def connect(
+    url: str,
+    progress: Callable[[str], None] = _silent,
+    *,
+    listening: bool = False,
+    recovery: Rung = Rung.PROMPT,
+    power: PowerHook | None = None,
+    pins: Pins | None = None,
+) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
     ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number; ``progress``
-    is told what takes long. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    is told what takes long. With ``listening`` the board is left alone until ``attach``. ``recovery`` is how far bringing back a board that
+    does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with it what main.py moves. ``power`` is a function,
+    plain or async, that cycles the board's power; ``pins`` as for ``link``. Raises what ``link`` raises; opening and attaching raise what
+    ``Board.attach`` does.
     """
-    return Board(link(url, progress))
+    transport = link(url, progress, pins=pins)
+    return Board(
+        transport,
+        listening=listening,
+        recovery=recovery,
+        power=power,
+        reopen=lambda: _again(url, transport.identity, progress, pins),
+    )
 
 
-def _by_serial_number(wanted: str) -> Transport:
+def _again(url: str, identity: str, progress: Callable[[str], None], pins: Pins | None) -> Transport:
+    """Return a new link to the board known by ``identity``, under whatever name its port has now."""
+    if identity.startswith("usb-"):
+        from devsession.transport.ports import list_ports
+
+        found = next((port for port in list_ports() if port.identity == identity), None)
+        if found is None:
+            raise BoardNotFoundError(f"{identity} is not attached", board=url)
+        return _serial(found.path, pins)
+    return link(url, progress, pins=pins)
+
+
+def _by_serial_number(wanted: str, pins: Pins | None) -> Transport:
     from devsession.transport.ports import list_ports
 
     ports = list_ports()
     for port in ports:
         if (port.serial_number or "").lower() == wanted.lower():
-            return _serial(port.path)
+            return _serial(port.path, pins)
     attached = ", ".join(port.serial_number or port.path for port in ports)
     raise BoardNotFoundError(
         f"no board with the serial number {wanted} is attached", hint=f"attached: {attached or 'none'}"

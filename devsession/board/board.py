@@ -286,8 +286,9 @@ class Board:
     async def boot(self, kind: Reset = Reset.SOFT, timeout: float = RESET_TIMEOUT) -> None:
         """Start the board anew and leave it alone: main.py runs, and the board is only listened to until ``attach``.
 
-        Returns at its first sign of life. Raises what ``reset`` does.
+        Returns at its first sign of life; ``expect`` finds what is printed from then on. Raises what ``reset`` does.
         """
+        self._expecter.skip()
         deadline = Deadline.after(timeout)
         await self._turns.take(lambda: self._resetter.boot(kind, deadline), deadline)
         self._listening = True

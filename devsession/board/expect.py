@@ -69,8 +69,14 @@ class Expecter:
                     if over is not None:
                         raise self._missing(compiled, over)
                     await self._output.changed()
+        except ExpectError:
+            raise
         except TimeoutError:
             raise self._missing(compiled, f"{timeout:g} s have passed") from None
+
+    def skip(self) -> None:
+        """Leave out what was printed up to now."""
+        self._position = self._output.end
 
     def _search(self, patterns: list[re.Pattern[str]], position: int) -> Expected | None:
         at, data = self._output.since(position)

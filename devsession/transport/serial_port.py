@@ -11,7 +11,6 @@ import stat
 import sys
 import termios
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, CONTROLLED, Flow
 from devsession.transport.descriptor import DescriptorTransport
 from devsession.transport.holders import holder_of
 from devsession.transport.modem_lines import SerialLines, set_lines
+from devsession.transport.pins import Pins
 from devsession.transport.ports import Port, find_port, list_ports, port_identity
 
 if TYPE_CHECKING:
@@ -45,33 +45,6 @@ _NO_LINES = {errno.ENOTTY, errno.EINVAL}
 _PTY_MAJORS = {3, *range(136, 144)}
 # Seconds between two looks at what a driver has yet to send: 29 bytes at 115200 baud.
 _POLL = 0.0025
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """How modem lines reset a board: each step sets DTR and RTS in one go (``None``: as it is) and holds them, in seconds."""
-
-    steps: tuple[tuple[bool | None, bool | None, float], ...]
-
-
-# Espressif's circuit of two transistors, on its boards with a USB bridge and in chips with USB of their own: RTS alone is EN (reset), DTR
-# alone GPIO0 (boot loader), both together are neither. 0.1 s is what esptool holds.
-ESPRESSIF = Pulse(((False, True, 0.1), (False, False, 0.0)))
-# DTR through a capacitor to the reset pin: its falling edge resets.
-DTR_EDGE = Pulse(((False, None, 0.1), (True, None, 0.0)))
-
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """What becomes of DTR and RTS at open: ``True`` asserted, ``False`` not, ``None`` left as it is.
-
-    The default is what boards on USB CDC need: without DTR they print nothing. ``pulse`` is how the lines reset the board, ``None`` where
-    they do not.
-    """
-
-    dtr: bool | None = True
-    rts: bool | None = True
-    pulse: Pulse | None = None
 
 
 class SerialTransport(DescriptorTransport):
@@ -115,11 +88,8 @@ class SerialTransport(DescriptorTransport):
         """Give the reset pulse; raises LinkError where there is none. When cancelled the lines stay as the step left them."""
         if self._pins.pulse is None or self.lines is None:
             await super().reset_board()
-            return
-        for dtr, rts, seconds in self._pins.pulse.steps:
-            self.lines.set(dtr=dtr, rts=rts)
-            await asyncio.sleep(seconds)
-        self.lines.set(dtr=self._pins.dtr, rts=self._pins.rts)
+        else:
+            await self._pins.pulse.give(self.lines, self._pins)
 
     async def _open_descriptor(self) -> int:
         # Opening can block (a driver that waits for a carrier): it happens in a thread of its own, and a caller who no longer waits

@@ -15,8 +15,9 @@ from devsession.errors import LinkClosedError, LinkError, PortBusyError, PortNot
 from devsession.transport import modem_lines, polled_serial, serial_port
 from devsession.transport.holders import holder_of
 from devsession.transport.modem_lines import SerialLines
+from devsession.transport.pins import Pins
 from devsession.transport.polled_serial import PolledLines
-from devsession.transport.serial_port import Pins, SerialTransport
+from devsession.transport.serial_port import SerialTransport
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ from test_descriptor import Inbox
 
 from devsession.errors import LinkError, LinkLostError, PortBusyError, PortNotFoundError
 from devsession.transport.base import BARE_UART, CONTROLLED, Transport
+from devsession.transport.pins import Pins
 from devsession.transport.polled_serial import PolledSerialTransport
-from devsession.transport.serial_port import Pins, SerialTransport
+from devsession.transport.serial_port import SerialTransport
 
 TIOCGEXCL = 0x80045440
 
