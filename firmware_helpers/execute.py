@@ -1,58 +1,61 @@
 # Runs a program for the host and says with records when it begins, what it gives, and how it ends.
-# One name is taken, _devsession; sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
+# One name is taken, _devsession, and no other is relied on: a program may call its own things `sum`, `str` or `print`.
+# Sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
 def _devsession():
+    S,R,T,L,N,I,P,X,A,H=str,repr,type,list,len,isinstance,print,exec,eval,hasattr
+    B,G,Q,K,U=BaseException,globals(),SystemExit,KeyboardInterrupt,sum
     # nonce and number of the exec started last: a host that lost the wire asks for it
     c=[0,0]
     # a value as text: floats as their bits, as repr loses digits; o collects what has no faithful form
     def r(v,o):
-        n=str(type(v))[8:-2]
-        if n in('NoneType','bool','int','str','bytes','bytearray','range'):return repr(v)
+        n=S(T(v))[8:-2]
+        if n in('NoneType','bool','int','str','bytes','bytearray','range'):return R(v)
         if n=='float':
             from struct import pack,unpack
             return '@%04x%04x%04x%04x'%unpack('>HHHH',pack('>d',v))
         if n=='list':return '['+','.join([r(x,o) for x in v])+']'
         if n=='tuple':return '('+''.join([r(x,o)+',' for x in v])+')'
         if n in('dict','OrderedDict'):return '{'+','.join([r(x,o)+':'+r(v[x],o) for x in v])+'}'
-        if n in('set','frozenset'):return n+'('+r(list(v),o)+')'
-        if n=='array':return n+repr(repr(v)[7])+r(list(v),o)
+        if n in('set','frozenset'):return n+'('+r(L(v),o)+')'
+        if n=='array':return n+R(R(v)[7])+r(L(v),o)
         if n=='complex':return n+r((v.real,v.imag),o)
         o.append(v)
         return ''
     def w(k,n,t,p,e):
         b=p.encode()
-        h='\x1e%x.%x.%s%x.'%(k,n,t,len(b))
-        b='.%x\x1f'%(sum(b)&65535)
+        h='\x1e%x.%x.%s%x.'%(k,n,t,N(b))
+        b='.%x\x1f'%(U(b)&65535)
         # in one piece, so that no thread prints into it; long ones in three, to spare the heap
-        if len(p)<999:print(h+p+b,end=e)
-        else:print(h,p,b,sep='',end=e)
-    def x(k,n,m,s,g):
+        if N(p)<999:P(h+p+b,end=e)
+        else:P(h,p,b,sep='',end=e)
+    def x(k,n,m,s,g=G):
         e=''
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
         from gc import collect,mem_free
-        w(k,n,'S','' if c[0]==k else str(mem_free()),'\n')
+        w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
         try:
-            if m>1:return w(k,n,'V',repr(c),'')
+            if m>1:return w(k,n,'V',R(c),'')
             c[0]=k
             c[1]=n
             if m:
-                v=eval(s,g)
+                v=A(s,g)
                 if v is not None:
                     v=r(v,o)
-                    if o:w(k,n,'U',repr(str(type(o[0])))+','+repr(repr(o[0])[:200]),'')
+                    if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
                     else:w(k,n,'V',v,'')
-            else:exec(s,g)
-        except SystemExit as v:
+            else:X(s,g)
+        except Q as v:
             e=r(v.args,o)
-            if o:e=r((str(o[0]),),o)
-        except BaseException as v:
+            if o:e=r((S(o[0]),),o)
+        except B as v:
             # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
-            if isinstance(v,KeyboardInterrupt):collect()
+            if I(v,K):collect()
             w(k,n,'T','','')
             import sys
             # CircuitPython has no sys.print_exception: there the raw REPL prints it, after the end
-            if not hasattr(sys,'print_exception'):raise
+            if not H(sys,'print_exception'):raise
             sys.print_exception(v)
         finally:
             w(k,n,'E',e,'')

@@ -27,6 +27,8 @@ CLOSING_GRACE = 0.3
 # A Ctrl-C in the first milliseconds of a command can be eaten as data (5-10 % within 1 ms on the unix port, seen on boards too).
 INTERRUPT_GAP = 0.05
 INTERRUPT_GAP_LIMIT = 0.5
+# How long a prompt has to answer whether it is one, before the next Ctrl-C: milliseconds, and tens of them over hubs and slow UARTs.
+ANSWER_TIME = 0.1
 # What a prompt may answer to Ctrl-A: the raw one the banner, the friendly one a new line first.
 _ANSWERS = (BANNER, b"\r\n" + BANNER)
 
@@ -87,7 +89,7 @@ class Reply:
     def receive(self, data: bytes, now: float) -> bool:
         """Understand what is in the buffer, ``data`` its newest part; return whether the command is over."""
         self._suspicion.receive(data, now)
-        if self._suspicion.asked and self._undecided():
+        if self._suspicion.asked and self._undecided(now):
             return self._conversation.state is State.READY
         while (scan := self._scanners.get(self._conversation.state)) and scan(now):
             pass
@@ -95,17 +97,28 @@ class Reply:
 
     def tick(self, now: float) -> bool:
         """Do what is due; return whether the command is over."""
-        if self._interrupts is not None and now >= self._interrupts[0]:
-            gap = min(self._interrupts[1] * 2, INTERRUPT_GAP_LIMIT)
-            self._interrupts = (now + gap, gap)
-            self._conversation.write(INTERRUPT)
         self._pasting.tick(now)
         if self._closing_since is not None and now >= self._closing_since + CLOSING_GRACE:
             self._scan_closing(now)
             self._closing_since = now
         if self._conversation.state is not State.READY:
-            self._conversation.write(self._suspicion.tick(now))
+            self._ask_or_interrupt(now)
         return self._conversation.state is State.READY
+
+    def _ask_or_interrupt(self, now: float) -> None:
+        # Never both at once: what a prompt answers to Ctrl-C would hide its answer to the question.
+        question = self._suspicion.tick(now)
+        self._conversation.write(question)
+        if self._interrupts is None:
+            return
+        due, gap = self._interrupts
+        if question:
+            self._interrupts = (max(due, now + ANSWER_TIME), gap)
+        elif now >= due:
+            gap = min(gap * 2, INTERRUPT_GAP_LIMIT)
+            self._interrupts = (now + gap, gap)
+            self._conversation.write(INTERRUPT)
+            self._suspicion.interrupt(now)
 
     # Scanning: each takes what it understands from the buffer and says whether to go on
 
@@ -227,7 +240,7 @@ class Reply:
 
     # The end
 
-    def _undecided(self) -> bool:
+    def _undecided(self, now: float) -> bool:
         """Look for the banner that answers our asking whether the prompt is there; hold back what may become it."""
         data = bytes(self._conversation.buffer)
         if data in _ANSWERS:
@@ -238,7 +251,7 @@ class Reply:
             return True
         undecided = any(answer.startswith(data) for answer in _ANSWERS)
         if not undecided:
-            self._suspicion.refute()
+            self._suspicion.refute(now)
         return undecided
 
     def _finish_framed(self, move: Move) -> None:

@@ -62,7 +62,7 @@ def _escape(match: re.Match[str]) -> str:
 
 def call(key: Key, mode: Mode, source: str) -> str:
     """Return the call of the helper that runs ``source`` in ``__main__``."""
-    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)},globals())"
+    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)})"
 
 
 def arguments(args: tuple[str, ...]) -> str:

@@ -63,13 +63,16 @@ class Suspicion:
         self.asked = self._refuted = False
         self._watch(now)
 
-    def refute(self) -> None:
+    def refute(self, now: float) -> None:
         """Know that something else came than the answer: the program goes on, and is not asked again unless it is interrupted."""
         self.asked = False
         self._refuted = True
+        self._watch(now)
 
     def _watch(self, now: float) -> None:
-        looks = not (self.asked or self._refuted) and self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
+        ends = self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
+        # A whole greeting is asked about again: the interpreter may have died of the last question.
+        looks = ends and not self.asked and (not self._refuted or bool(re.search(_FRIENDLY, self._tail)))
         self.wake = now + (SILENCE_INTERRUPTED if self.interrupted else SILENCE) if looks else None
 
     def tick(self, now: float) -> bytes:
