@@ -11,19 +11,27 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devsession.board.board import Board
     from devsession.board.execution import Execution
+    from devsession.board.expect import Expected
+    from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
+    from devsession.board.switches import Rung
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
+        BoardSwappedError,
         DeadlineError,
         DeviceError,
         DeviceResetError,
         DevsessionError,
+        ExpectError,
+        InterpreterNotFoundError,
+        LinkClosedError,
         LinkError,
         LinkLostError,
         PortBusyError,
         PortNotFoundError,
         PortPermissionError,
+        ProtocolError,
         RawReplError,
         RecoveryError,
         SimulatorError,
@@ -32,23 +40,36 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect
+    from devsession.transport.pins import Pins, Pulse
 
 __all__ = [
     "AmbiguousBoardError",
     "Board",
     "BoardNotFoundError",
+    "BoardSwappedError",
     "DeadlineError",
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
     "Execution",
+    "ExpectError",
+    "Expected",
+    "InterpreterNotFoundError",
+    "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "Pins",
     "PortBusyError",
     "PortNotFoundError",
     "PortPermissionError",
+    "ProtocolError",
+    "Pulse",
+    "Ran",
     "RawReplError",
     "RecoveryError",
+    "Reset",
+    "ResetReport",
+    "Rung",
     "Running",
     "SimulatorError",
     "UncertainExecutionError",
@@ -61,6 +82,13 @@ __all__ = [
 _HOMES = {
     "Board": "devsession.board.board",
     "Execution": "devsession.board.execution",
+    "Expected": "devsession.board.expect",
+    "Pins": "devsession.transport.pins",
+    "Pulse": "devsession.transport.pins",
+    "Ran": "devsession.board.resets",
+    "Reset": "devsession.board.resets",
+    "ResetReport": "devsession.board.resets",
+    "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
 }

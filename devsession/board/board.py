@@ -62,6 +62,7 @@ class Board:
         self.url = transport.url
         self._listening = listening
         self._opened = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(self.url)
         self._prompt = Prompt(transport)
         self._switches = Switches(self._prompt, reopen, power)
@@ -118,7 +119,7 @@ class Board:
 
         Raises PortNotFoundError, PortBusyError, PortPermissionError, LinkError, DeadlineError.
         """
-        await self._open(Deadline.after(timeout))
+        await self._open(timeout)
         self._listening = True
 
     async def attach(self, timeout: float = ATTACH_TIMEOUT) -> None:
@@ -126,8 +127,8 @@ class Board:
 
         Raises what ``listen`` does, and RawReplError, which says what answered instead. When cancelled the link stays open, if it was.
         """
+        await self._open(timeout)
         deadline = Deadline.after(timeout)
-        await self._open(deadline)
         self._listening = False
         await self._taking_turns(lambda: self._prompt.enter(deadline), deadline)
 
@@ -179,10 +180,16 @@ class Board:
 
         Raises UsageError for what is no expression, UnrepresentableValueError, and what ``exec`` raises.
         """
+        return (await self.evaluate(expression, timeout=timeout, priority=priority)).value
+
+    async def evaluate(
+        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+    ) -> Execution:
+        """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
         execution = await self._execute(expression_job(expression, timeout), priority)
         if execution.error is not None:
             raise execution.error
-        return execution.value
+        return execution
 
     async def run(
         self,
@@ -295,9 +302,12 @@ class Board:
 
     # How it is done
 
-    async def _open(self, deadline: Deadline) -> None:
+    async def _open(self, timeout: float) -> None:
         if self._opened:
             return
+        await self._prompt.wire.prepare()
+        deadline = Deadline.after(timeout)
+        self._loop = asyncio.get_running_loop()
         try:
             with log.phase("open", board=self.url):
                 async with asyncio.timeout(deadline.remaining):
@@ -328,6 +338,8 @@ class Board:
             raise LinkClosedError(
                 "the board is not attached", board=self.url, hint="use `async with`, or call attach first"
             )
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError("the board was opened on another event loop", board=self.url)
         if self._listening:
             raise UsageError(
                 "the board is only being listened to; a program would interrupt what runs there",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from devsession.board.log import log
-from devsession.errors import DevsessionError, LinkError, LinkLostError, ProtocolError
+from devsession.errors import DevsessionError, LinkClosedError, LinkError, ProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.engine import Engine
 from devsession.protocol.entry import Approach
@@ -51,6 +51,10 @@ class Wire:
     def heard(self) -> bytes:
         """The last bytes from the board."""
         return self.engine.heard
+
+    async def prepare(self) -> None:
+        """Do what an open needs and what may take long."""
+        await self.transport.prepare()
 
     async def open(self) -> None:
         """Open the link; raises what the transport raises."""
@@ -104,7 +108,7 @@ class Wire:
         """Take the end of the link."""
         self._stop_timer()
         self.handed_over = self.transport.unsent == 0
-        self.lost = error or LinkLostError("the link was closed", board=self.transport.url)
+        self.lost = error or LinkClosedError("the link is closed", board=self.transport.url)
         self._listener.failed(self.lost)
 
     def _tick(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import sys
+from pathlib import Path
 
 import click
 
@@ -70,7 +73,15 @@ def main() -> None:
     """Run the command line and leave with its exit code; never returns."""
     # Nothing that start-up allocates becomes garbage: looking for some costs a command 4 ms. Work switches it on again.
     gc.disable()
+    _open_streams()
     try:
         devsession(prog_name="devsession")
     except SystemExit as leaving:
         leave(leaving.code)
+
+
+def _open_streams() -> None:
+    # A standard stream that was closed is nothing: else the next file opened takes its number, and what is printed goes there.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115

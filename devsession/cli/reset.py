@@ -7,7 +7,7 @@ import sys
 import click
 
 from devsession.board.board import ATTACH_TIMEOUT
-from devsession.cli.options import on_board, tell_progress, the_board
+from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude
 from devsession.links import connect
 
@@ -15,7 +15,7 @@ from devsession.links import connect
 @click.command("reset")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0),
+    type=SECONDS,
     default=ATTACH_TIMEOUT,
     show_default=True,
     help="For boot.py, in seconds.",
