@@ -266,9 +266,20 @@ class Board:
 
     def watch(self) -> AsyncGenerator[Printed]:
         """Yield what the board prints from now on, each piece with its time, until the link is closed or lost."""
-        return self.output.follow(lambda: self._why_silent() is not None)
+        return self.output.follow(lambda: self._why_silent() is not None, self.output.end)
+
+    def type(self, data: bytes) -> None:
+        """Send bytes as if they were typed on a terminal; only while the board is listened to. Raises UsageError, LinkLostError."""
+        if not self._listening:
+            raise UsageError("the board is attached: its prompt is ours", board=self.url, hint="use exec")
+        self._prompt.wire.type(data)
 
     # Starting anew
+
+    def can(self, kind: Reset) -> bool:
+        """Whether the board has the switch that a kind of reset needs."""
+        rung = {Reset.LINE: Rung.HARD, Reset.POWER: Rung.POWER}.get(kind, Rung.PROMPT)
+        return self._switches.has(rung)
 
     async def soft_reset(self, timeout: float = ATTACH_TIMEOUT) -> None:
         """Start the interpreter anew: boot.py runs, main.py does not, variables and imports are gone.
@@ -298,6 +309,25 @@ class Board:
         self._expecter.skip()
         deadline = Deadline.after(timeout)
         await self._turns.take(lambda: self._resetter.boot(kind, deadline), deadline)
+        self._listening = True
+
+    async def catch(self, timeout: float = RESET_TIMEOUT) -> None:
+        """Stop the board in the moments after it starts, before its main.py takes over, and attach.
+
+        It is reset from outside where it has a switch for that; else somebody has to press its button meanwhile. For a board whose main.py
+        switches Ctrl-C off or resets it again and again. Raises RawReplError.
+        """
+        deadline = Deadline.after(timeout)
+        await self._turns.take(lambda: self._resetter.catch(deadline), deadline)
+        self._listening = False
+
+    async def bootloader(self, timeout: float = EXEC_TIMEOUT) -> None:
+        """Start the boot loader of the chip, which waits for new firmware; the link may go, and nothing answers until the next reset.
+
+        Raises DeviceError where the board has no such function.
+        """
+        deadline = Deadline.after(timeout)
+        await self._taking_turns(lambda: self._resetter.bootloader(deadline), deadline)
         self._listening = True
 
     # How it is done

@@ -18,7 +18,12 @@ COMMANDS = {
     "eval": ("devsession.cli.execute", 'Print the value of an expression: devsession eval "2**100"'),
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
-    "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "monitor": ("devsession.cli.monitor", "Print what a board prints, without disturbing it"),
+    "repl": ("devsession.cli.repl", "Work at a board's own prompt; Ctrl-] leaves"),
+    "reset": ("devsession.cli.reset", "Start a board anew: --soft, --hard or --run"),
+    "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
+    "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),
+    "bootloader": ("devsession.cli.reset", "Start a board's boot loader, for new firmware"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
