@@ -32,6 +32,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect
+    from devsession.transport.ports import Port, list_ports
+    from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
 __all__ = [
     "AmbiguousBoardError",
@@ -44,9 +46,13 @@ __all__ = [
     "Execution",
     "LinkError",
     "LinkLostError",
+    "Port",
+    "PortAdded",
     "PortBusyError",
+    "PortEvent",
     "PortNotFoundError",
     "PortPermissionError",
+    "PortRemoved",
     "RawReplError",
     "RecoveryError",
     "Running",
@@ -55,6 +61,8 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "list_ports",
+    "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
@@ -63,6 +71,10 @@ _HOMES = {
     "Execution": "devsession.board.execution",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
+    "list_ports": "devsession.transport.ports",
+    "watch_ports": "devsession.transport.watch",
+    **dict.fromkeys(("PortAdded", "PortEvent", "PortRemoved"), "devsession.transport.watch"),
+    "Port": "devsession.transport.ports",
 }
 
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
     "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
@@ -24,8 +25,8 @@ EPILOG = """
 A board is named by
   sim:                  a simulated board, made for this command
   sim:NAME              one that `devsession sim serve NAME` keeps
-  /dev/ttyACM0, COM3    a serial port
-  id:SERIAL             the board with this USB serial number
+  /dev/ttyACM0, COM3    a serial port (as in mpremote: a0, u0, c3)
+  id:SERIAL             the board with this USB serial number or identity
   without -b            $DEVSESSION_BOARD, else the one board attached
 
 \b
