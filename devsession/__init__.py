@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from devsession.board.board import Board
     from devsession.board.execution import Execution
     from devsession.board.running import Running
+    from devsession.doctor.diagnose import diagnose
+    from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
@@ -44,6 +46,8 @@ __all__ = [
     "DeviceResetError",
     "DevsessionError",
     "Execution",
+    "Finding",
+    "Level",
     "LinkError",
     "LinkLostError",
     "Port",
@@ -61,6 +65,7 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "diagnose",
     "list_ports",
     "watch_ports",
 ]
@@ -71,6 +76,9 @@ _HOMES = {
     "Execution": "devsession.board.execution",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
+    "diagnose": "devsession.doctor.diagnose",
+    "Finding": "devsession.doctor.finding",
+    "Level": "devsession.doctor.finding",
     "list_ports": "devsession.transport.ports",
     "watch_ports": "devsession.transport.watch",
     **dict.fromkeys(("PortAdded", "PortEvent", "PortRemoved"), "devsession.transport.watch"),

@@ -30,16 +30,30 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
     for a URL of no known kind, BoardNotFoundError for an id that no attached board has, AmbiguousBoardError for one that several have,
     SimulatorError.
     """
-    scheme = match[1].lower() if (match := _SCHEME.match(url)) else ""
+    scheme = _scheme(url)
     if scheme == "sim":
         from devsession.simulator.board import open_simulator
 
         return open_simulator(url, progress=progress)
-    if scheme not in _PORTS or not url:
-        raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+    if (path := port_named(url)) is not None:
+        return _serial(path, pins)
+    raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+
+
+def port_named(url: str) -> str | None:
+    """Return the path of the serial port of this computer that ``url`` names, ``None`` when it names another kind of board.
+
+    Raises what ``link`` raises for a port.
+    """
+    if _scheme(url) not in _PORTS or not url:
+        return None
     from devsession.transport.selection import port_path
 
-    return _serial(port_path(url), pins)
+    return port_path(url)
+
+
+def _scheme(url: str) -> str:
+    return match[1].lower() if (match := _SCHEME.match(url)) else ""
 
 
 def _serial(path: str, pins: Pins | None = None) -> Transport:

@@ -17,6 +17,7 @@ COMMANDS = {
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
     "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
     "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
+    "doctor": ("devsession.cli.doctor", "Examine a board and its port: what is wrong, and what cures it"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
