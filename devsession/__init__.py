@@ -11,21 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from devsession.board.board import Board
     from devsession.board.execution import Execution
+    from devsession.board.expect import Expected
+    from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
+    from devsession.board.switches import Rung
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
+        BoardSwappedError,
         DeadlineError,
         DeviceError,
         DeviceResetError,
         DevsessionError,
+        ExpectError,
+        InterpreterNotFoundError,
+        LinkClosedError,
         LinkError,
         LinkLostError,
         PortBusyError,
         PortNotFoundError,
         PortPermissionError,
+        ProtocolError,
         RawReplError,
         RecoveryError,
         SimulatorError,
@@ -34,6 +42,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect
+    from devsession.transport.pins import Pins, Pulse
     from devsession.transport.ports import Port, list_ports
     from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
@@ -41,15 +50,21 @@ __all__ = [
     "AmbiguousBoardError",
     "Board",
     "BoardNotFoundError",
+    "BoardSwappedError",
     "DeadlineError",
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
     "Execution",
+    "ExpectError",
+    "Expected",
     "Finding",
+    "InterpreterNotFoundError",
     "Level",
+    "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "Pins",
     "Port",
     "PortAdded",
     "PortBusyError",
@@ -57,8 +72,14 @@ __all__ = [
     "PortNotFoundError",
     "PortPermissionError",
     "PortRemoved",
+    "ProtocolError",
+    "Pulse",
+    "Ran",
     "RawReplError",
     "RecoveryError",
+    "Reset",
+    "ResetReport",
+    "Rung",
     "Running",
     "SimulatorError",
     "UncertainExecutionError",
@@ -74,15 +95,24 @@ __all__ = [
 _HOMES = {
     "Board": "devsession.board.board",
     "Execution": "devsession.board.execution",
+    "Expected": "devsession.board.expect",
+    "Finding": "devsession.doctor.finding",
+    "Level": "devsession.doctor.finding",
+    "Pins": "devsession.transport.pins",
+    "Port": "devsession.transport.ports",
+    "PortAdded": "devsession.transport.watch",
+    "PortEvent": "devsession.transport.watch",
+    "PortRemoved": "devsession.transport.watch",
+    "Pulse": "devsession.transport.pins",
+    "Ran": "devsession.board.resets",
+    "Reset": "devsession.board.resets",
+    "ResetReport": "devsession.board.resets",
+    "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
-    "Finding": "devsession.doctor.finding",
-    "Level": "devsession.doctor.finding",
     "list_ports": "devsession.transport.ports",
     "watch_ports": "devsession.transport.watch",
-    **dict.fromkeys(("PortAdded", "PortEvent", "PortRemoved"), "devsession.transport.watch"),
-    "Port": "devsession.transport.ports",
 }
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from devsession.cli import main
+from devsession.cli.start import main
 
 main()

@@ -266,7 +266,12 @@ class UnrepresentableValueError(DevsessionError):
 
 
 class RecoveryError(DevsessionError):
-    """The board could not be brought back to a prompt; ``tried`` names each attempt in order."""
+    """The board could not be brought back to a prompt; ``tried`` names each attempt in order.
+
+    ``timeout`` is the program's limit in seconds, when it all began with that.
+    """
+
+    timeout: float | None = None
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class Board:
         self.url = transport.url
         self._listening = listening
         self._opened = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(self.url)
         self._prompt = Prompt(transport)
         self._switches = Switches(self._prompt, reopen, power)
@@ -118,7 +119,7 @@ class Board:
 
         Raises PortNotFoundError, PortBusyError, PortPermissionError, LinkError, DeadlineError.
         """
-        await self._open(Deadline.after(timeout))
+        await self._open(timeout)
         self._listening = True
 
     async def attach(self, timeout: float = ATTACH_TIMEOUT) -> None:
@@ -126,8 +127,8 @@ class Board:
 
         Raises what ``listen`` does, and RawReplError, which says what answered instead. When cancelled the link stays open, if it was.
         """
+        await self._open(timeout)
         deadline = Deadline.after(timeout)
-        await self._open(deadline)
         self._listening = False
         await self._taking_turns(lambda: self._prompt.enter(deadline), deadline)
 
@@ -179,10 +180,16 @@ class Board:
 
         Raises UsageError for what is no expression, UnrepresentableValueError, and what ``exec`` raises.
         """
+        return (await self.evaluate(expression, timeout=timeout, priority=priority)).value
+
+    async def evaluate(
+        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+    ) -> Execution:
+        """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
         execution = await self._execute(expression_job(expression, timeout), priority)
         if execution.error is not None:
             raise execution.error
-        return execution.value
+        return execution
 
     async def run(
         self,
@@ -259,9 +266,20 @@ class Board:
 
     def watch(self) -> AsyncGenerator[Printed]:
         """Yield what the board prints from now on, each piece with its time, until the link is closed or lost."""
-        return self.output.follow(lambda: self._why_silent() is not None)
+        return self.output.follow(lambda: self._why_silent() is not None, self.output.end)
+
+    def type(self, data: bytes) -> None:
+        """Send bytes as if they were typed on a terminal; only while the board is listened to. Raises UsageError, LinkLostError."""
+        if not self._listening:
+            raise UsageError("the board is attached: its prompt is ours", board=self.url, hint="use exec")
+        self._prompt.wire.type(data)
 
     # Starting anew
+
+    def can(self, kind: Reset) -> bool:
+        """Whether the board has the switch that a kind of reset needs."""
+        rung = {Reset.LINE: Rung.HARD, Reset.POWER: Rung.POWER}.get(kind, Rung.PROMPT)
+        return self._switches.has(rung)
 
     async def soft_reset(self, timeout: float = ATTACH_TIMEOUT) -> None:
         """Start the interpreter anew: boot.py runs, main.py does not, variables and imports are gone.
@@ -293,11 +311,33 @@ class Board:
         await self._turns.take(lambda: self._resetter.boot(kind, deadline), deadline)
         self._listening = True
 
+    async def catch(self, timeout: float = RESET_TIMEOUT) -> None:
+        """Stop the board in the moments after it starts, before its main.py takes over, and attach.
+
+        It is reset from outside where it has a switch for that; else somebody has to press its button meanwhile. For a board whose main.py
+        switches Ctrl-C off or resets it again and again. Raises RawReplError.
+        """
+        deadline = Deadline.after(timeout)
+        await self._turns.take(lambda: self._resetter.catch(deadline), deadline)
+        self._listening = False
+
+    async def bootloader(self, timeout: float = EXEC_TIMEOUT) -> None:
+        """Start the boot loader of the chip, which waits for new firmware; the link may go, and nothing answers until the next reset.
+
+        Raises DeviceError where the board has no such function.
+        """
+        deadline = Deadline.after(timeout)
+        await self._taking_turns(lambda: self._resetter.bootloader(deadline), deadline)
+        self._listening = True
+
     # How it is done
 
-    async def _open(self, deadline: Deadline) -> None:
+    async def _open(self, timeout: float) -> None:
         if self._opened:
             return
+        await self._prompt.wire.prepare()
+        deadline = Deadline.after(timeout)
+        self._loop = asyncio.get_running_loop()
         try:
             with log.phase("open", board=self.url):
                 async with asyncio.timeout(deadline.remaining):
@@ -328,6 +368,8 @@ class Board:
             raise LinkClosedError(
                 "the board is not attached", board=self.url, hint="use `async with`, or call attach first"
             )
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError("the board was opened on another event loop", board=self.url)
         if self._listening:
             raise UsageError(
                 "the board is only being listened to; a program would interrupt what runs there",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from devsession.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
@@ -15,7 +17,9 @@ class Deadline:
 
     @classmethod
     def after(cls, timeout: float | None) -> Deadline:
-        """Return the deadline ``timeout`` seconds from now."""
+        """Return the deadline ``timeout`` seconds from now; raises UsageError for what is no time."""
+        if timeout is not None and not (isinstance(timeout, int | float) and timeout >= 0):
+            raise UsageError(f"{timeout!r} is no time in seconds", hint="None means no limit")
         return cls(timeout, None if timeout is None else time.monotonic() + timeout)
 
     def within(self, limit: float) -> float:

@@ -116,7 +116,7 @@ class Job:
             errno=found.errno,
             output=bytes(self.output),
             board=board,
-            hint="the program needs more heap than is free"
+            hint="the program needs more heap than is free; a soft reset frees all of it"
             if found.kind == "MemoryError" and not self.started
             else None,
         )

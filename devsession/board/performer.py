@@ -17,6 +17,7 @@ from devsession.errors import (
     DevsessionError,
     LinkError,
     ProtocolError,
+    RecoveryError,
     RemoteProtocolError,
     UncertainExecutionError,
     UsageError,
@@ -82,7 +83,15 @@ class Performer:
             await self._recovery.stop()
             raise
         except (TimeoutError, asyncio.CancelledError) as reason:
-            await self._recovery.stop()
+            try:
+                await self._recovery.stop()
+            except RecoveryError as failure:
+                if isinstance(reason, TimeoutError):
+                    failure.message = (
+                        f"{job.program} did not end within {job.deadline.timeout:g} s, and {failure.message}"
+                    )
+                    failure.timeout = job.deadline.timeout
+                raise
             if isinstance(reason, TimeoutError):
                 # The answer may have been lost on the way: the helper knows which exec it started last.
                 started = job.started or await self._has_started(command)
@@ -105,12 +114,7 @@ class Performer:
             + job.prelude
             + sources.call(key, job.mode, job.source)
         )
-        try:
-            code = text.encode()
-        except UnicodeEncodeError as error:
-            raise UsageError(
-                f"the source holds a character that has no UTF-8 form: {error}", phase="exec"
-            ) from error
+        code = text.encode()
         room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))
         if self._interpreter.raw_paste and len(code) > min(room, self._prompt.flow.burst):
             return Command(code, key, paste=True)

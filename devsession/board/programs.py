@@ -16,7 +16,7 @@ NAMELESS = "<string>"
 
 def expression_job(expression: str, timeout: float | None) -> Job:
     """Return the job that evaluates an expression; raises UsageError for what is none."""
-    expression = sources.normalise(expression).strip()
+    expression = sources.normalise(_text(expression)).strip()
     if not sources.is_expression(expression):
         raise UsageError("this is not a single expression", phase="eval", hint="use exec for statements")
     return Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout))
@@ -24,7 +24,7 @@ def expression_job(expression: str, timeout: float | None) -> Job:
 
 def source_job(source: str, timeout: float | None, name: str) -> Job:
     """Return the job that runs a source; a single expression gives its value."""
-    source = sources.normalise(source)
+    source = sources.normalise(_text(source))
     if len(source) <= sources.EXPRESSION_LIMIT and sources.is_expression(source):
         return Job(source.strip(), Mode.EVAL, name, Deadline.after(timeout))
     return Job(source, Mode.EXEC, name, Deadline.after(timeout))
@@ -33,10 +33,25 @@ def source_job(source: str, timeout: float | None, name: str) -> Job:
 def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
     """Return the job that runs a program, a file of this host or its text; raises UsageError for a file that cannot be read."""
     name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)
-    job = Job(sources.normalise(text), Mode.EXEC, name, Deadline.after(timeout))
+    job = Job(sources.normalise(_text(text)), Mode.EXEC, name, Deadline.after(timeout))
     if args:
         job.prelude = sources.arguments((name, *args))
     return job
+
+
+def _text(source: str) -> str:
+    if not isinstance(source, str):
+        raise UsageError(f"a program is text, not {type(source).__name__}", phase="exec")
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        line = source.count("\n", 0, error.start) + 1
+        raise UsageError(
+            f"line {line} of the source holds a character that has no UTF-8 form: {source[error.start]!a}",
+            phase="exec",
+            hint="is the terminal's encoding the one of the text? see LC_ALL, PYTHONUTF8",
+        ) from error
+    return source
 
 
 def _read(path: Path) -> str:

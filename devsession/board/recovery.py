@@ -84,7 +84,9 @@ class Recovery:
         await self._switches.come_back(deadline, _APPROACHES[rung])
 
     def _failure(self, tried: list[str], error: DevsessionError) -> RecoveryError:
-        hint = error.hint
+        hint = "reset it, by `devsession reset --hard` or its button, or power it off and on"
+        if isinstance(error, RawReplError) and error.verdict not in {"busy", "silent"}:
+            hint = error.hint or hint
         if self.limit < Rung.HARD:
             hint = f"{hint}; a bare connection goes no further than `recovery=Rung.{self.limit.name}` allows"
         failure = RecoveryError(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from devsession.board.log import log
-from devsession.errors import DevsessionError, LinkError, LinkLostError, ProtocolError
+from devsession.errors import DevsessionError, LinkClosedError, LinkError, ProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.engine import Engine
 from devsession.protocol.entry import Approach
@@ -52,6 +52,10 @@ class Wire:
         """The last bytes from the board."""
         return self.engine.heard
 
+    async def prepare(self) -> None:
+        """Do what an open needs and what may take long."""
+        await self.transport.prepare()
+
     async def open(self) -> None:
         """Open the link; raises what the transport raises."""
         await self.transport.open(self)
@@ -85,6 +89,10 @@ class Wire:
         """Leave the board alone: whatever it prints is its own."""
         self._ask(self.engine.let_go)
 
+    def type(self, data: bytes) -> None:
+        """Send bytes that mean nothing to the engine: it is not in the raw REPL."""
+        self._ask(lambda: self.engine.type(data))
+
     def leave(self) -> None:
         """Ask for the friendly REPL."""
         self._ask(self.engine.leave)
@@ -104,7 +112,7 @@ class Wire:
         """Take the end of the link."""
         self._stop_timer()
         self.handed_over = self.transport.unsent == 0
-        self.lost = error or LinkLostError("the link was closed", board=self.transport.url)
+        self.lost = error or LinkClosedError("the link is closed", board=self.transport.url)
         self._listener.failed(self.lost)
 
     def _tick(self) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
+import sys
+from pathlib import Path
 
 import click
 
@@ -15,7 +18,12 @@ COMMANDS = {
     "eval": ("devsession.cli.execute", 'Print the value of an expression: devsession eval "2**100"'),
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
-    "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "monitor": ("devsession.cli.monitor", "Print what a board prints, without disturbing it"),
+    "repl": ("devsession.cli.repl", "Work at a board's own prompt; Ctrl-] leaves"),
+    "reset": ("devsession.cli.reset", "Start a board anew: --soft, --hard or --run"),
+    "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
+    "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),
+    "bootloader": ("devsession.cli.reset", "Start a board's boot loader, for new firmware"),
     "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
     "doctor": ("devsession.cli.doctor", "Examine a board and its port: what is wrong, and what cures it"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
@@ -72,7 +80,15 @@ def main() -> None:
     """Run the command line and leave with its exit code; never returns."""
     # Nothing that start-up allocates becomes garbage: looking for some costs a command 4 ms. Work switches it on again.
     gc.disable()
+    _open_streams()
     try:
         devsession(prog_name="devsession")
     except SystemExit as leaving:
         leave(leaving.code)
+
+
+def _open_streams() -> None:
+    # A standard stream that was closed is nothing: else the next file opened takes its number, and what is printed goes there.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from devsession.board.board import EXEC_TIMEOUT
-from devsession.cli.options import on_board, tell_progress, the_board
+from devsession.cli.json_values import to_json
+from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude, tell
 from devsession.cli.terminal import Stdout, printable
 from devsession.links import connect
@@ -19,7 +19,7 @@ _TIMEOUT_HELP = "Interrupt the program after this time, in seconds; exit code 12
 
 @click.command("exec")
 @click.argument("code")
-@click.option("--timeout", type=click.FloatRange(min=0), help=_TIMEOUT_HELP)
+@click.option("--timeout", type=SECONDS, help=_TIMEOUT_HELP)
 @on_board
 def exec_command(board: str | None, code: str, timeout: float | None) -> None:
     """Run CODE on a board and print what it prints; "-" reads it from standard input.
@@ -33,7 +33,7 @@ def exec_command(board: str | None, code: str, timeout: float | None) -> None:
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.argument("args", nargs=-1)
-@click.option("--timeout", type=click.FloatRange(min=0), help=_TIMEOUT_HELP)
+@click.option("--timeout", type=SECONDS, help=_TIMEOUT_HELP)
 @on_board
 def run_command(board: str | None, file: Path, args: tuple[str, ...], timeout: float | None) -> None:
     """Run the program FILE of this computer on a board; "-" reads it from standard input.
@@ -50,13 +50,13 @@ def run_command(board: str | None, file: Path, args: tuple[str, ...], timeout: f
 
 @click.command("eval")
 @click.argument("expression")
-@click.option(
-    "--timeout", type=click.FloatRange(min=0), default=EXEC_TIMEOUT, show_default=True, help=_TIMEOUT_HELP
-)
+@click.option("--timeout", type=SECONDS, default=EXEC_TIMEOUT, show_default=True, help=_TIMEOUT_HELP)
 @click.option("--json", "as_json", is_flag=True, help="Print the value as JSON.")
 @on_board
 def eval_command(board: str | None, expression: str, timeout: float, *, as_json: bool) -> None:
-    """Print the value of EXPRESSION on a board, as Python writes it.
+    """Print the value of EXPRESSION on a board, as Python writes it; what it prints itself goes to standard error.
+
+    With --json tuples, sets and ranges are arrays, and bytes are strings of hexadecimal digits; what JSON cannot hold is an error.
 
     \b
     devsession -b sim: eval "[2**n for n in range(8)]"
@@ -87,14 +87,10 @@ async def _run(board: str | None, program: str | Path, args: tuple[str, ...], ti
 
 async def _eval(board: str | None, expression: str, timeout: float, *, as_json: bool) -> int:
     async with connect(the_board(board), tell_progress) as target:
-        value = await target.eval(expression, timeout=timeout)
-    import json
-
-    sys.stdout.write((json.dumps(value, default=_as_json) if as_json else repr(value)) + "\n")
-    return 0
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, bytes | bytearray):
-        return value.hex()
-    return list(value) if isinstance(value, set | frozenset | range) else repr(value)
+        execution = await target.evaluate(expression, timeout=timeout)
+    sys.stderr.write(printable(execution.output))
+    if execution.exit_message is not None:
+        sys.stderr.write(printable(execution.exit_message) + "\n")
+    if not execution.exit_code:
+        sys.stdout.write((to_json(execution.value) if as_json else repr(execution.value)) + "\n")
+    return execution.exit_code

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 # What a shell sees of a program that SIGPIPE ended.
 BROKEN_PIPE = 141
+# What cannot be written to standard output: EX_IOERR of sysexits.h.
+UNWRITABLE = 74
 
 
 def leave(code: object) -> NoReturn:
@@ -22,4 +24,7 @@ def leave(code: object) -> NoReturn:
         sys.stderr.flush()
     except BrokenPipeError:
         status = BROKEN_PIPE
+    except OSError as error:
+        os.write(2, f"devsession: {error}\n".encode())
+        status = status or UNWRITABLE
     os._exit(status)

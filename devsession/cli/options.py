@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +11,25 @@ from typing import Any
 import click
 
 from devsession.errors import AmbiguousBoardError, BoardNotFoundError
+
+
+class Seconds(click.ParamType):  # type: ignore[type-arg] # generic since click 8.3 only
+    """A time in seconds, above 0."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number of seconds that ``value`` says."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number of seconds", param, ctx)
+        if not 0 < seconds < math.inf:
+            self.fail(f"{value} is no time above 0", param, ctx)
+        return seconds
+
+
+SECONDS = Seconds()
 
 
 def on_board(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,10 +10,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from devsession import errors
-from devsession.cli.leaving import BROKEN_PIPE
+from devsession.cli.leaving import BROKEN_PIPE, UNWRITABLE
 from devsession.cli.terminal import printable
 
 INTERRUPTED = 130
+TERMINATED = 143
+HUNG_UP = 129
+TIMED_OUT = 124
+NO_BOARD = 3
 
 # The first class that fits gives the exit code (DESIGN 9).
 EXIT_CODES: tuple[tuple[type[errors.DevsessionError], int], ...] = (
@@ -38,6 +42,10 @@ EXIT_CODES: tuple[tuple[type[errors.DevsessionError], int], ...] = (
 
 def exit_code(error: errors.DevsessionError) -> int:
     """Return the exit code that tells of ``error``."""
+    if isinstance(error, errors.RecoveryError) and error.timeout is not None:
+        return TIMED_OUT
+    if isinstance(error, errors.LinkError) and error.phase == "open":
+        return NO_BOARD
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
@@ -53,9 +61,13 @@ def tell(error: errors.DevsessionError) -> None:
 def conclude(work: Coroutine[Any, Any, int]) -> None:
     """Run ``work`` to its end and leave with the exit code it returns, or the one that tells of its error.
 
-    Ctrl-C and SIGTERM cancel it, which interrupts the board and closes the link; a second Ctrl-C leaves at once.
+    Ctrl-C, SIGTERM and SIGHUP cancel it, which interrupts the board and closes the link; a second Ctrl-C leaves at once.
     """
     gc.enable()
+    # Long numbers are no danger here: a board takes longer to write them than we to read them.
+    sys.set_int_max_str_digits(0)
+    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = asyncio.run(_until_terminated(work))
     except errors.DevsessionError as error:
@@ -65,6 +77,9 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
         code = INTERRUPTED
     except BrokenPipeError:
         code = BROKEN_PIPE
+    except OSError as error:
+        sys.stderr.write(f"devsession: {error}\n")
+        code = UNWRITABLE
     sys.exit(code)
 
 
@@ -72,9 +87,20 @@ async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
+    got: list[int] = []
+
+    def end(code: int) -> None:
+        got.append(code)
+        task.cancel()
+
     if sys.platform != "win32":
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        loop.add_signal_handler(signal.SIGTERM, end, TERMINATED)
+        # Under nohup it stays ignored.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            loop.add_signal_handler(signal.SIGHUP, end, HUNG_UP)
     try:
         return await work
     except asyncio.CancelledError:
+        if got:
+            return got[0]
         raise KeyboardInterrupt from None

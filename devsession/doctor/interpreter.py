@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from devsession.board.board import Board
+from devsession.board.clock import read_clock
 from devsession.doctor.finding import Finding, Level
 from devsession.doctor.firmware import judge
 from devsession.errors import DeadlineError, DeviceError, ProtocolError
@@ -38,8 +39,6 @@ _FIRMWARE = (
     "(__import__('sys'))"
 )
 _HEAP = "(lambda g:(g.collect(),g.mem_free(),g.mem_free()+g.mem_alloc()))(__import__('gc'))[1:]"
-# CircuitPython has no gmtime; boards count from different epochs, so the fields are compared.
-_CLOCK = "(lambda t:tuple((getattr(t,'gmtime',None) or t.localtime)()[:6]))(__import__('time'))"
 
 
 async def check_firmware(board: Board) -> Finding:
@@ -60,15 +59,13 @@ async def check_heap(board: Board) -> Finding:
 
 async def check_clock(board: Board) -> Finding:
     """Compare the board's clock with this computer's, which is right in its own time zone or in UTC."""
-    told = await board.eval(_CLOCK)
-    year, month, day, hour, minute, second = told
-    there = dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
+    there = (await read_clock(board)).replace(tzinfo=dt.UTC)
     utc = dt.datetime.now(dt.UTC)
     local = utc.astimezone().replace(tzinfo=dt.UTC)
     off = min(abs(there - utc), abs(there - local)).total_seconds()
     if off <= CLOCK_TOLERANCE:
         return Finding("clock", Level.OK, f"it is right: {there:%Y-%m-%d %H:%M:%S}")
-    cure = "set machine.RTC().datetime (rtc.RTC().datetime on CircuitPython), if your programs or files need the time"
+    cure = "devsession rtc --set, if your programs or the times of files need it"
     return Finding("clock", Level.NOTE, f"it shows {there:%Y-%m-%d %H:%M:%S}", cure)
 
 

@@ -85,6 +85,11 @@ class Engine:
         self._conversation.move(Move.LET_GO)
         self._entry = self._reply = None
 
+    def type(self, data: bytes) -> None:
+        """Send bytes as somebody at a terminal would. Only while the board is left alone."""
+        self._conversation.move(Move.TYPE)
+        self._conversation.write(data)
+
     def leave(self) -> None:
         """Ask for the friendly REPL; Detached follows. Only at the raw prompt."""
         self._conversation.move(Move.LEAVE)

@@ -102,8 +102,8 @@ _VERDICTS: tuple[tuple[bytes, Verdict], ...] = (
         rb"Adafruit CircuitPython|MicroPython v?\d|>>> \Z",
         Verdict(
             "friendly-only",
-            "a MicroPython prompt answers, but it does not take Ctrl-A",
-            "something between here and the board may swallow control characters (a terminal server, a shell)",
+            "a Python prompt answers, but it does not take Ctrl-A",
+            "is it MicroPython? something on the way may swallow control characters (a terminal server, a shell)",
         ),
     ),
     (
@@ -129,11 +129,10 @@ def classify(seen: bytes) -> Verdict:
     """Return what a board is probably doing from the last bytes that it sent."""
     if not seen:
         return _SILENT
-    for pattern, verdict in _VERDICTS:
-        if re.search(pattern, seen):
-            return verdict
-    odd = sum(byte >= 0x80 or byte < 0x07 for byte in seen)
-    return _GARBLED if odd > _GARBLED_SHARE * len(seen) else _BUSY
+    odd = sum(byte >= 0x80 or not byte for byte in seen)
+    if odd > _GARBLED_SHARE * len(seen):
+        return _GARBLED
+    return next((verdict for pattern, verdict in _VERDICTS if re.search(pattern, seen)), _BUSY)
 
 
 class Step(Enum):

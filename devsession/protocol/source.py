@@ -52,7 +52,8 @@ def is_expression(source: str) -> bool:
 
 def literal(source: str) -> str:
     """Return ``source`` as a string literal that is never interned and holds no byte the REPL acts on."""
-    padded = source + "\n" * (_INTERNED + 1 - len(source))
+    # With blanks, not lines: a syntax error is then told in a line that is there.
+    padded = source + " " * (_INTERNED + 1 - len(source))
     return f'"""{_ESCAPED.sub(_escape, padded)}"""'
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from devsession.errors import BoardNotFoundError, LinkLostError, PortBusyError, UsageError
 from devsession.simulator import registry
 from devsession.simulator.instance import Instance
-from devsession.simulator.interpreter import Progress
+from devsession.simulator.interpreter import Progress, find_interpreter
 from devsession.simulator.pseudo_terminal import set_idle
 from devsession.simulator.url import SimUrl
 from devsession.transport.base import Transport
@@ -59,6 +59,10 @@ class SimulatedBoard(DescriptorTransport):
     async def reset_board(self) -> None:
         """Press the reset button: the interpreter is ended, whatever it does, and a new one started."""
         self._instance.reset()
+
+    async def prepare(self) -> None:
+        """Find the interpreter, or fetch it; raises InterpreterNotFoundError, InterpreterTooOldError and SimulatorError."""
+        await find_interpreter(self._progress)
 
     async def _open_descriptor(self) -> int:
         return await self._instance.start(self._progress)

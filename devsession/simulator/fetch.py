@@ -169,8 +169,11 @@ async def _alone(cache: Path, progress: Progress) -> AsyncIterator[None]:
 
 
 def _open_lock(cache: Path) -> int:
-    cache.mkdir(parents=True, exist_ok=True)
-    return os.open(cache / "fetch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        return os.open(cache / "fetch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _failure(f"the cache cannot be written: {error}") from error
 
 
 def _lock(descriptor: int) -> bool:

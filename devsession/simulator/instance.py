@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import shutil
-import tempfile
 import termios
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from devsession.errors import InterpreterTooOldError, LinkLostError, SimulatorEr
 from devsession.simulator import firmware
 from devsession.simulator.interpreter import Interpreter, Progress, find_interpreter
 from devsession.simulator.pseudo_terminal import NUMBERS, open_pair, set_idle
+from devsession.simulator.scratch import Scratch
 from devsession.simulator.supervisor import NATIVE_RESETS, RESETS, Start, Supervisor
 from devsession.simulator.url import SimUrl
 
@@ -34,7 +33,7 @@ class Instance:
         self.identity = _identity(wanted)
         self._wanted = wanted
         self._tell = gone
-        self._temporary: Path | None = None
+        self._scratch: Scratch | None = None
         self._supervisor: Supervisor | None = None
         self._terminal = -1
 
@@ -75,9 +74,9 @@ class Instance:
             self._supervisor.stop()
             self._supervisor = None
         self._close_terminal()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary = None
+        if self._scratch is not None:
+            self._scratch.remove()
+            self._scratch = None
 
     def _check(self, interpreter: Interpreter) -> None:
         if self._wanted.repl == "native" and interpreter.release < NATIVE_VERSION:
@@ -116,7 +115,8 @@ class Instance:
         root = self._wanted.root
         try:
             if root is None:
-                root = self._temporary = Path(tempfile.mkdtemp(prefix="devsession-sim-")).resolve()
+                self._scratch = Scratch()
+                root = self._scratch.path
             else:
                 root.mkdir(parents=True, exist_ok=True)
         except OSError as error:

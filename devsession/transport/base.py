@@ -79,6 +79,9 @@ class Transport(abc.ABC):
         """Reset the board by means of the link, which may be lost with that; raises LinkError where it cannot."""
         raise LinkError("this link has no reset line", board=self.url, phase="reset")
 
+    async def prepare(self) -> None:  # noqa: B027 - most links need nothing
+        """Do once what an open needs and what may take minutes, such as fetching an interpreter; it has limits of its own."""
+
     @abc.abstractmethod
     async def open(self, receiver: Receiver) -> None:
         """Open the link; from here on ``receiver`` is told of everything that arrives.

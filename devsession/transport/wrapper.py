@@ -35,6 +35,10 @@ class WrappedTransport(Transport, Receiver):
         """Reset the board by means of the inner link."""
         await self._inner.reset_board()
 
+    async def prepare(self) -> None:
+        """Prepare the inner link."""
+        await self._inner.prepare()
+
     async def open(self, receiver: Receiver) -> None:
         """Open the inner link."""
         self._receiver = receiver

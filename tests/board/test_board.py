@@ -194,6 +194,29 @@ async def test_interrupt_says_whether_something_ran(board: Board):
     assert execution.error.kind == "KeyboardInterrupt"
 
 
+async def test_wrong_calls_are_told(board: Board):
+    for wrong in (None, b"print(1)", 5):
+        with pytest.raises(UsageError, match="a program is text"):
+            await board.exec(wrong)  # type: ignore[arg-type]
+    for wrong in (-1, math.nan, "a"):
+        with pytest.raises(UsageError, match="no time in seconds"):
+            await board.exec("1", timeout=wrong)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="line 2 of the source"):
+        await board.exec("1\n'\udcc3'")
+
+
+async def test_a_board_belongs_to_its_event_loop(board: Board):
+    with pytest.raises(UsageError, match="another event loop"):
+        await asyncio.to_thread(lambda: asyncio.run(board.exec("1")))
+
+
+async def test_a_board_that_was_closed_says_so():
+    async with connect("sim:") as board:
+        pass
+    with pytest.raises(LinkClosedError):
+        await board.exec("1")
+
+
 async def test_soft_reset_starts_a_new_epoch(board: Board):
     await board.exec("x = 1")
     await board.exec("with open('boot.py', 'w') as f:\n    f.write('print(\"booted\")')")

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from devsession import connect
 from devsession.board.board import Board
 from devsession.errors import DeadlineError, DeviceError
 from devsession.protocol.records import Key, Kind, encode
@@ -135,6 +136,30 @@ async def test_waits_for_input_until_its_deadline(board: Board):
 async def test_what_looks_like_an_end_is_no_end(board: Board):
     execution = await board.exec("import time\nprint('\\x04\\x04>', end='')\ntime.sleep(1.2)\nprint('more')")
     assert execution.output_bytes == b"\x04\x04>more\n"
+
+
+async def test_names_of_the_helper_may_be_taken(board: Board):
+    names = "str repr type list len isinstance print exec eval hasattr sum globals BaseException SystemExit KeyboardInterrupt"
+    await board.exec("\n".join(f"{name} = None" for name in names.split()))
+    assert await board.eval("[1.5, b'x', {2: (3,)}]") == [1.5, b"x", {2: (3,)}]
+    await board.exec("del " + ", ".join(names.split()))
+    await board.exec("import builtins\nbuiltins.sum = builtins.repr = None")
+    assert await board.eval("6 * 7") == 42
+
+
+async def test_a_heap_filled_to_the_brim_says_how_to_go_on():
+    async with connect("sim:?heap=128k") as board:
+        with pytest.raises(DeviceError, match="MemoryError"):
+            await board.eval("'x' * 60000")
+        with pytest.raises(DeviceError, match="MemoryError"):
+            await board.exec("l = []\nwhile True: l.append(bytearray(50))")
+        for _ in range(3):
+            try:
+                await board.exec("1")
+            except DeviceError as error:
+                assert error.hint == "the program needs more heap than is free; a soft reset frees all of it"
+        await board.soft_reset()
+        assert await board.eval("6 * 7") == 42
 
 
 async def test_cancelling_interrupts_the_board(board: Board):

@@ -116,6 +116,69 @@ def test_ctrl_c_is_130(program):
         assert process.wait(10) == 130
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_other_ends_tidy_up_too(program, tmp_path: Path, number: int, code: int):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    path = program("print('on')\nwhile True: pass")
+    with subprocess.Popen(
+        [*DEVSESSION, "-b", "sim:", "run", path], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        assert len(list(tmp_path.glob("devsession-sim-*"))) == 1
+        process.send_signal(number)
+        assert process.wait(10) == code
+    assert not list(tmp_path.glob("devsession-sim-*"))
+
+
+def test_what_a_killed_command_left_goes_with_the_next(program, tmp_path: Path):
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    path = program("print('on')\nwhile True: pass")
+    with subprocess.Popen(
+        [*DEVSESSION, "-b", "sim:", "run", path], stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "on\n"
+        process.kill()
+    assert len(list(tmp_path.glob("devsession-sim-*"))) == 1
+    assert on_sim("exec", "1", env=environment).returncode == 0
+    assert not list(tmp_path.glob("devsession-sim-*"))
+
+
+def test_a_program_that_ignores_ctrl_c_is_told_as_a_timeout():
+    stubborn = "while True:\n try:\n  while True: pass\n except BaseException: pass"
+    done = on_sim("exec", stubborn, "--timeout", "0.2")
+    assert done.returncode == 124
+    assert "did not end within 0.2 s, and the board did not come back" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["exec", "eval"])
+def test_output_that_cannot_be_written_is_one_line(command: str):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*DEVSESSION, "-b", "sim:", command, "print(1)" if command == "exec" else "1"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 74
+    assert done.stderr == "devsession: [Errno 28] No space left on device\n"
+
+
+def test_closed_streams_are_nothing():
+    done = subprocess.run(
+        ["sh", "-c", '"$0" -m devsession -b sim: exec "print(1)" <&- >&- 2>&-', sys.executable], check=False
+    )
+    assert done.returncode == 0
+
+
+def test_eval_keeps_output_and_exit_code_apart():
+    done = on_sim("eval", "print('said') or 10 ** 5000")
+    assert (done.stderr, len(done.stdout), done.returncode) == ("said\n", 5002, 0)
+    assert on_sim("eval", "__import__('sys').exit(3)").returncode == 3
+
+
 def test_a_reader_that_leaves_ends_the_program(program):
     path = program("while True: print('x' * 100)")
     with subprocess.Popen([*DEVSESSION, "-b", "sim:", "run", path], stdout=subprocess.PIPE) as process:
@@ -200,7 +263,14 @@ def test_phases_are_told_when_asked_for():
         (["-b", "sim:", "run", "/no/such/file.py"], 2, "cannot read /no/such/file.py"),
         (["exec"], 2, "Missing argument"),
         (["nonsense"], 2, "No such command"),
-        (["-b", "sim:", "exec", "--timeout", "-1", "1"], 2, "not in the range"),
+        (["-b", "sim:", "exec", "--timeout", "-1", "1"], 2, "no time above 0"),
+        (["-b", "sim:", "exec", "--timeout", "nan", "1"], 2, "no time above 0"),
+        (["-b", "sim:", "exec", "--timeout", "soon", "1"], 2, "no number of seconds"),
+        (["-b", "/dev/null", "exec", "1"], 3, "is not a serial port"),
+        (["-b", ".", "exec", "1"], 3, "is not a serial port"),
+        (["-b", "sim:", "exec", "'\udcc3'"], 2, "no UTF-8 form"),
+        (["-b", "sim:", "eval", "--json", "float('nan')"], 2, "JSON cannot hold"),
+        (["-b", "sim:", "eval", "--json", "{1: 2}"], 2, "the key 1 is no string"),
     ],
 )
 def test_bad_input_is_told_with_its_exit_code(arguments: list[str], code: int, said: str):

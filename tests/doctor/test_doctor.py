@@ -18,6 +18,7 @@ import pytest
 
 from devsession import BoardNotFoundError, Level, LinkLostError, UsageError, diagnose
 from devsession.board import recovery
+from devsession.board.clock import set_clock
 from devsession.doctor import diagnose as diagnosing
 from devsession.doctor import host, interpreter
 from devsession.doctor.firmware import judge
@@ -194,13 +195,15 @@ async def test_little_heap():
 
 
 async def test_a_clock():
-    async def level(*fields):
-        return (await interpreter.check_clock(Answering(fields))).level  # type: ignore[arg-type]
-
     now = dt.datetime.now(dt.UTC)
-    assert await level(2000, 1, 1, 0, 0, 12) is Level.NOTE
-    assert await level(*now.timetuple()[:6]) is Level.OK
-    assert await level(*now.astimezone().timetuple()[:6]) is Level.OK
+    async with connect("sim:") as board:
+        for when, level in (
+            (now - dt.timedelta(days=1000), Level.NOTE),
+            (now, Level.OK),
+            (now.astimezone(), Level.OK),
+        ):
+            await set_clock(board, when)
+            assert (await interpreter.check_clock(board)).level is level
 
 
 async def test_a_slow_board_and_one_that_loses_output(monkeypatch):
@@ -215,9 +218,9 @@ async def test_a_slow_board_and_one_that_loses_output(monkeypatch):
 
 
 async def test_what_the_firmware_cannot_tell_is_a_note(monkeypatch):
-    monkeypatch.setattr(interpreter, "_CLOCK", "__import__('no_such_module')")
+    monkeypatch.setattr(interpreter, "_HEAP", "__import__('no_such_module')")
     async with connect("sim:") as board:
-        found = await interpreter.made("clock", interpreter.check_clock(board))
+        found = await interpreter.made("heap", interpreter.check_heap(board))
     assert found.level is Level.NOTE
     assert "ImportError" in found.seen
 

@@ -143,7 +143,7 @@ async def test_files_live_through_resets_and_a_private_directory_goes_at_the_end
     await console.until(b">>> ")
     await console.enter_raw()
     await console.run("open('/kept', 'w').write('x')")
-    place = console.link._instance._temporary
+    place = console.link._instance._scratch.path
     await console.say(b"\x04", b"B to exit\r\n>")
     assert await console.value("open('/kept').read()") == "'x'"
     assert (place / "kept").is_file()
