@@ -33,9 +33,8 @@ def port_path(name: str) -> str:
 
 
 def _by_identity(wanted: str, ports: list[Port]) -> Port:
-    wanted = wanted.lower()
     for fits in _WAYS:
-        found = [port for port in ports if fits(port, wanted)]
+        found = [port for port in ports if fits(port, wanted.lower())]
         if len(found) == 1:
             return found[0]
         if found:

@@ -23,7 +23,7 @@ ports = [
          manufacturer=None, product="USB2.0-Serial", interface=None),
 ]
 list_ports.comports = lambda: [SimpleNamespace(**port) for port in ports]
-from devsession.cli import main
+from devsession.cli.app import main
 main()
 """
 
