@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
     from devsession.board.switches import Rung
+    from devsession.doctor.diagnose import diagnose
+    from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     )
     from devsession.links import connect
     from devsession.transport.pins import Pins, Pulse
+    from devsession.transport.ports import Port, list_ports
+    from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
 __all__ = [
     "AmbiguousBoardError",
@@ -54,14 +58,20 @@ __all__ = [
     "Execution",
     "ExpectError",
     "Expected",
+    "Finding",
     "InterpreterNotFoundError",
+    "Level",
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
     "Pins",
+    "Port",
+    "PortAdded",
     "PortBusyError",
+    "PortEvent",
     "PortNotFoundError",
     "PortPermissionError",
+    "PortRemoved",
     "ProtocolError",
     "Pulse",
     "Ran",
@@ -76,6 +86,9 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "diagnose",
+    "list_ports",
+    "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
@@ -83,7 +96,13 @@ _HOMES = {
     "Board": "devsession.board.board",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
+    "Finding": "devsession.doctor.finding",
+    "Level": "devsession.doctor.finding",
     "Pins": "devsession.transport.pins",
+    "Port": "devsession.transport.ports",
+    "PortAdded": "devsession.transport.watch",
+    "PortEvent": "devsession.transport.watch",
+    "PortRemoved": "devsession.transport.watch",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reset": "devsession.board.resets",
@@ -91,6 +110,9 @@ _HOMES = {
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
+    "diagnose": "devsession.doctor.diagnose",
+    "list_ports": "devsession.transport.ports",
+    "watch_ports": "devsession.transport.watch",
 }
 
 

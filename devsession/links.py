@@ -13,7 +13,9 @@ from devsession.transport.base import Transport
 from devsession.transport.pins import Pins
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL"
+_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH"
+# Schemes of ports; a name without one is a port, too.
+_PORTS = frozenset({"", "id", "port"})
 
 
 def _silent(_: str) -> None:
@@ -25,18 +27,33 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
 
     ``pins`` is for serial ports: DTR and RTS at open, and how they reset the board.
     ``progress`` is told in words what takes long: fetching the interpreter of simulated boards, once. Raises UsageError
-    for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
+    for a URL of no known kind, BoardNotFoundError for an id that no attached board has, AmbiguousBoardError for one that several have,
+    SimulatorError.
     """
-    scheme = match[1].lower() if (match := _SCHEME.match(url)) else ""
+    scheme = _scheme(url)
     if scheme == "sim":
         from devsession.simulator.board import open_simulator
 
         return open_simulator(url, progress=progress)
-    if scheme == "id":
-        return _by_serial_number(url.removeprefix("id:"), pins)
-    if scheme or not url:
-        raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
-    return _serial(url, pins)
+    if (path := port_named(url)) is not None:
+        return _serial(path, pins)
+    raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+
+
+def port_named(url: str) -> str | None:
+    """Return the path of the serial port of this computer that ``url`` names, ``None`` when it names another kind of board.
+
+    Raises what ``link`` raises for a port.
+    """
+    if _scheme(url) not in _PORTS or not url:
+        return None
+    from devsession.transport.selection import port_path
+
+    return port_path(url)
+
+
+def _scheme(url: str) -> str:
+    return match[1].lower() if (match := _SCHEME.match(url)) else ""
 
 
 def _serial(path: str, pins: Pins | None = None) -> Transport:
@@ -61,11 +78,11 @@ def connect(
 ) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number; ``progress``
-    is told what takes long. With ``listening`` the board is left alone until ``attach``. ``recovery`` is how far bringing back a board that
-    does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with it what main.py moves. ``power`` is a function,
-    plain or async, that cycles the board's power; ``pins`` as for ``link``. Raises what ``link`` raises; opening and attaching raise what
-    ``Board.attach`` does.
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, or ``id:`` and a USB serial
+    number or an identity as ``list_ports`` gives it; ``progress`` is told what takes long. With ``listening`` the board is left alone until
+    ``attach``. ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts
+    anew, and with it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``.
+    Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
     transport = link(url, progress, pins=pins)
     return Board(
@@ -87,16 +104,3 @@ def _again(url: str, identity: str, progress: Callable[[str], None], pins: Pins 
             raise BoardNotFoundError(f"{identity} is not attached", board=url)
         return _serial(found.path, pins)
     return link(url, progress, pins=pins)
-
-
-def _by_serial_number(wanted: str, pins: Pins | None) -> Transport:
-    from devsession.transport.ports import list_ports
-
-    ports = list_ports()
-    for port in ports:
-        if (port.serial_number or "").lower() == wanted.lower():
-            return _serial(port.path, pins)
-    attached = ", ".join(port.serial_number or port.path for port in ports)
-    raise BoardNotFoundError(
-        f"no board with the serial number {wanted} is attached", hint=f"attached: {attached or 'none'}"
-    )

@@ -24,6 +24,8 @@ COMMANDS = {
     "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
     "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),
     "bootloader": ("devsession.cli.reset", "Start a board's boot loader, for new firmware"),
+    "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
+    "doctor": ("devsession.cli.doctor", "Examine a board and its port: what is wrong, and what cures it"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
@@ -32,8 +34,8 @@ EPILOG = """
 A board is named by
   sim:                  a simulated board, made for this command
   sim:NAME              one that `devsession sim serve NAME` keeps
-  /dev/ttyACM0, COM3    a serial port
-  id:SERIAL             the board with this USB serial number
+  /dev/ttyACM0, COM3    a serial port (as in mpremote: a0, u0, c3)
+  id:SERIAL             the board with this USB serial number or identity
   without -b            $DEVSESSION_BOARD, else the one board attached
 
 \b
