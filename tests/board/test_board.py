@@ -162,8 +162,8 @@ async def test_streaming_yields_while_the_program_runs(board: Board):
 
 _WAITING = """
 import time
-print('ä', 0)
 try:
+    print('ä', 0)
     time.sleep(30)
 except KeyboardInterrupt:
     print('stopped')
