@@ -22,6 +22,8 @@ ROUND_TRIPS = 21
 SLOW_ROUND_TRIP = 0.06
 # Bytes sent and printed to measure the rates: what fits the smallest board, and what takes less than a second on a UART.
 UPLOAD = 1024
+# The fastest of so many counts: what this computer does meanwhile is no fault of the link.
+UPLOADS = 3
 DOWNLOAD_LINES, DOWNLOAD_LINE = 64, 127
 # Below this, in bytes a second, something is wrong: 115200 baud give 11,520.
 SLOW_RATE = 4000
@@ -82,7 +84,7 @@ async def check_round_trip(board: Board) -> Finding:
 async def check_upload(board: Board) -> Finding:
     """Measure how fast programs reach the board."""
     literal = '"' + "x" * UPLOAD + '"and None'
-    return _rated("upload", UPLOAD, await _duration(board, literal))
+    return _rated("upload", UPLOAD, min([await _duration(board, literal) for _ in range(UPLOADS)]))
 
 
 async def check_download(board: Board) -> Finding:

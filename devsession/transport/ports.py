@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from devsession.errors import LinkError
 from devsession.transport.families import CIRCUITPYTHON_VENDORS, family_of
 
 # Serial numbers that cheap USB bridges all share: they identify nothing.
@@ -19,6 +21,9 @@ _CIRCUITPYTHON = "CircuitPython"
 _DATA_PORT = "CircuitPython CDC2"
 # What follows the device's own location: its configuration and the number of the interface. Windows has an x for the former.
 _INTERFACE = re.compile(r":\w+\.(\d+)\Z")
+
+# How often the ports are looked at, some milliseconds each, when a device vanishes meanwhile: it is gone the next time.
+_LOOKS = 5
 
 
 class PortInfo(Protocol):
@@ -89,10 +94,19 @@ def ports_from(infos: Iterable[PortInfo]) -> list[Port]:
 
 
 def list_ports() -> list[Port]:
-    """Return the USB serial ports attached now that may lead to a board, sorted by path."""
+    """Return the USB serial ports attached now that may lead to a board, sorted by path.
+
+    Raises LinkError when a device keeps coming and going while it is looked at.
+    """
     from serial.tools import list_ports as pyserial
 
-    return ports_from(pyserial.comports())
+    for _ in range(_LOOKS):
+        # A device that is unplugged while pyserial reads its numbers has none: pyserial 3.5 on Linux makes a number of None.
+        with contextlib.suppress(TypeError):
+            return ports_from(pyserial.comports())
+    raise LinkError(
+        "the serial ports cannot be listed: a device comes and goes", hint="unplug the one that does"
+    )
 
 
 def find_port(path: str) -> Port | None:

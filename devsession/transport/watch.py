@@ -1,4 +1,8 @@
-"""Ports that come and go: noticed when the system changes what is in /dev, or by looking again and again where it does not tell."""
+"""Ports that come and go: noticed when the system changes what is in /dev, or by looking again and again where it does not tell.
+
+It is /dev that is watched, with inotify, and not the kernel's own messages: those come before udev has set owner and mode, and do not
+reach every container. What is in /dev is what can be opened.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +53,10 @@ PortEvent = PortAdded | PortRemoved
 async def watch_ports() -> AsyncGenerator[PortEvent]:
     """Yield the ports attached now as PortAdded, then each arrival and departure as it happens, for ever.
 
-    A port that arrives is told of once it is settled: its permissions are set, its device is silent. One that was gone and is back between
-    two looks is told as removed and added. On Linux the system tells of changes; elsewhere, and where it refuses (no inotify instances
-    left), the ports are looked at every half second. Ends by cancelling, or by closing the generator; nothing is left open.
+    A port that arrives is told of once it is settled: its device is silent, and this user may open it, or still may not after two seconds.
+    One that was gone and is back between two looks is told as removed and added. On Linux the system tells of changes; elsewhere, and where
+    it refuses (no inotify instances left), the ports are looked at every half second. Ends by cancelling, or by closing the generator;
+    nothing is left open. Raises LinkError when the ports cannot be listed.
     """
     watch = _Watch()
     with contextlib.closing(_changes()) as changes:
@@ -65,6 +70,7 @@ class _Watch:
     """What was told so far, and what is held back."""
 
     def __init__(self) -> None:
+        self._looked = False
         self._known: dict[Port, int] = {}
         self._held: dict[Port, float] = {}
 
@@ -85,13 +91,16 @@ class _Watch:
         self._known = {port: node for port, node in self._known.items() if present.get(port) == node}
         new = present.keys() - self._known.keys()
         self._held = {port: self._held.get(port, now) for port in present if port in new}
-        for port in [
-            port for port, since in self._held.items() if _usable(port.path) or now - since >= USABLE_LIMIT
-        ]:
+        for port in [port for port, since in self._held.items() if self._is_settled(port, now - since)]:
             del self._held[port]
             self._known[port] = present[port]
             events.append(PortAdded(port))
+        self._looked = True
         return events
+
+    def _is_settled(self, port: Port, held: float) -> bool:
+        # What was there before anybody watched is as it is.
+        return not self._looked or held >= USABLE_LIMIT or _usable(port.path)
 
 
 def _node(path: str) -> int | None:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from devsession import AmbiguousBoardError, BoardNotFoundError, UsageError
+from devsession import AmbiguousBoardError, BoardNotFoundError, LinkError, UsageError
 from devsession.links import link
 from devsession.transport import ports
 from devsession.transport.ports import find_port, list_ports, ports_from
@@ -137,6 +137,18 @@ def test_ports_are_sorted_and_found_through_links(attach, tmp_path):
     assert found is not None
     assert found.path == str(real)
     assert ports.find_port("/dev/none") is None
+
+
+def test_a_device_that_vanishes_while_it_is_looked_at(monkeypatch):
+    from serial.tools import list_ports as pyserial
+
+    looks = iter([None, [PICO]])
+    # What pyserial makes of a file in sysfs that is gone: int(None).
+    monkeypatch.setattr(pyserial, "comports", lambda: next(looks) or int(None))
+    assert [port.path for port in list_ports()] == ["/dev/ttyACM0"]
+    monkeypatch.setattr(pyserial, "comports", lambda: int(None))
+    with pytest.raises(LinkError, match="comes and goes"):
+        list_ports()
 
 
 # What names lead to a port

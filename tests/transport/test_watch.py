@@ -74,8 +74,11 @@ async def test_a_port_is_told_when_it_may_be_opened(dev, source, monkeypatch):
     allowed = set()
     monkeypatch.setattr(watch, "_usable", lambda path: path in allowed)
     monkeypatch.setattr(watch, "USABLE_LIMIT", ENOUGH * 2)
+    (dev / "ttyACM9").touch()
     port = dev / "ttyACM0"
     async with contextlib.aclosing(watch_ports()) as events:
+        # What was there before is as it is.
+        assert await of(events) == (PortAdded, "ttyACM9")
         coming = asyncio.ensure_future(of(events))
         port.touch(0o000)
         done, _ = await asyncio.wait([coming], timeout=watch.SETTLE * 3)
@@ -88,17 +91,21 @@ async def test_a_port_is_told_when_it_may_be_opened(dev, source, monkeypatch):
 async def test_a_port_that_never_may_be_opened_is_told_all_the_same(dev, source, monkeypatch):
     monkeypatch.setattr(watch, "_usable", lambda _: False)
     monkeypatch.setattr(watch, "USABLE_LIMIT", 0.05)
-    (dev / "ttyACM0").touch()
+    (dev / "ttyACM9").touch()
     async with contextlib.aclosing(watch_ports()) as events:
+        assert await of(events) == (PortAdded, "ttyACM9")
+        (dev / "ttyACM0").touch()
         assert await of(events) == (PortAdded, "ttyACM0")
 
 
 async def test_a_port_that_left_before_it_could_be_opened_is_never_told(dev, source, monkeypatch):
     monkeypatch.setattr(watch, "_usable", lambda path: path.endswith("ttyACM1"))
-    (dev / "ttyACM0").touch()
+    (dev / "ttyACM9").touch()
     async with contextlib.aclosing(watch_ports()) as events:
+        assert await of(events) == (PortAdded, "ttyACM9")
         coming = asyncio.ensure_future(of(events))
-        await asyncio.sleep(0)
+        (dev / "ttyACM0").touch()
+        await asyncio.sleep(watch.SETTLE * 2)
         (dev / "ttyACM0").unlink()
         (dev / "ttyACM1").touch()
         assert await coming == (PortAdded, "ttyACM1")
