@@ -29,7 +29,9 @@ def _devsession():
         # in one piece, so that no thread prints into it; long ones in three, to spare the heap
         if N(p)<999:P(h+p+b,end=e)
         else:P(h,p,b,sep='',end=e)
-    def x(k,n,m,s,g=G):
+    def x(k,n,m,s,d,g=G):
+        # d is the check of what was sent: a program that was damaged on its way does not begin
+        if U(s.encode())+m+n&65535!=d:raise B(d)
         e=''
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them

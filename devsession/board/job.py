@@ -37,6 +37,7 @@ class Job:
     started: bool = False
     pasted: bool = False
     paste_refused: bool = False
+    damages: int = 0
     free_heap: int | None = None
     _uncook: Uncook = field(default_factory=lambda: Uncook(cooked=False))
     _value: tuple[Kind, str] | None = None

@@ -10,7 +10,7 @@ import re
 import warnings
 from enum import Enum
 
-from devsession.protocol.records import Key
+from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
@@ -52,9 +52,12 @@ def is_expression(source: str) -> bool:
 
 def literal(source: str) -> str:
     """Return ``source`` as a string literal that is never interned and holds no byte the REPL acts on."""
+    return f'"""{_ESCAPED.sub(_escape, _padded(source))}"""'
+
+
+def _padded(source: str) -> str:
     # With blanks, not lines: a syntax error is then told in a line that is there.
-    padded = source + " " * (_INTERNED + 1 - len(source))
-    return f'"""{_ESCAPED.sub(_escape, padded)}"""'
+    return source + " " * (_INTERNED + 1 - len(source))
 
 
 def _escape(match: re.Match[str]) -> str:
@@ -62,8 +65,18 @@ def _escape(match: re.Match[str]) -> str:
 
 
 def call(key: Key, mode: Mode, source: str) -> str:
-    """Return the call of the helper that runs ``source`` in ``__main__``."""
-    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)})"
+    """Return the call of the helper that runs ``source`` in ``__main__``; what is damaged on its way is not run, by a check."""
+    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)},{check(key, mode, source)})"
+
+
+def check(key: Key, mode: Mode, source: str) -> int:
+    """Return the check that the helper makes of what it was sent; it raises it as a BaseException when it is another."""
+    return checksum(_padded(source).encode()) + mode.value + key.number & 0xFFFF
+
+
+def is_refusal(error: bytes) -> bool:
+    """Whether ``error`` is the helper's refusal to run what was damaged on its way."""
+    return re.search(rb"BaseException: \d+\r?\n\Z", error) is not None
 
 
 def arguments(args: tuple[str, ...]) -> str:
