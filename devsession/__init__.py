@@ -15,10 +15,16 @@ if TYPE_CHECKING:
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
     from devsession.board.switches import Rung
+    from devsession.cassette.recorder import record
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CassetteEndedError,
+        CassetteError,
+        CassetteFormatError,
+        CassetteMismatchError,
+        CassetteUnplayedError,
         DeadlineError,
         DeviceError,
         DeviceResetError,
@@ -47,6 +53,11 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CassetteEndedError",
+    "CassetteError",
+    "CassetteFormatError",
+    "CassetteMismatchError",
+    "CassetteUnplayedError",
     "DeadlineError",
     "DeviceError",
     "DeviceResetError",
@@ -76,6 +87,7 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "record",
 ]
 
 # Where the names that are no exceptions live.
@@ -91,6 +103,7 @@ _HOMES = {
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
+    "record": "devsession.cassette.recorder",
 }
 
 

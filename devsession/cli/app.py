@@ -19,6 +19,11 @@ COMMANDS = {
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
     "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "record": (
+        "devsession.cli.cassettes",
+        "Run a command and record all that passes between it and the board",
+    ),
+    "replay": ("devsession.cli.cassettes", "Show a recorded cassette"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
@@ -29,6 +34,7 @@ A board is named by
   sim:NAME              one that `devsession sim serve NAME` keeps
   /dev/ttyACM0, COM3    a serial port
   id:SERIAL             the board with this USB serial number
+  replay:CASSETTE       a recording made by `devsession record`
   without -b            $DEVSESSION_BOARD, else the one board attached
 
 \b
