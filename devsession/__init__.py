@@ -15,12 +15,18 @@ if TYPE_CHECKING:
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
     from devsession.board.switches import Rung
+    from devsession.cassette.recorder import record
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CassetteEndedError,
+        CassetteError,
+        CassetteFormatError,
+        CassetteMismatchError,
+        CassetteUnplayedError,
         DeadlineError,
         DeviceError,
         DeviceResetError,
@@ -51,6 +57,11 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CassetteEndedError",
+    "CassetteError",
+    "CassetteFormatError",
+    "CassetteMismatchError",
+    "CassetteUnplayedError",
     "DeadlineError",
     "DeviceError",
     "DeviceResetError",
@@ -88,6 +99,7 @@ __all__ = [
     "connect",
     "diagnose",
     "list_ports",
+    "record",
     "watch_ports",
 ]
 
@@ -113,6 +125,7 @@ _HOMES = {
     "diagnose": "devsession.doctor.diagnose",
     "list_ports": "devsession.transport.ports",
     "watch_ports": "devsession.transport.watch",
+    "record": "devsession.cassette.recorder",
 }
 
 

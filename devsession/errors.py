@@ -11,7 +11,12 @@
     │   ├── PortBusyError           somebody holds it; says who
     │   ├── PortPermissionError     not allowed; says which group would be
     │   ├── LinkLostError           unplugged, or the process behind it is gone
-    │   └── LinkClosedError         used after it was closed, or before it was opened
+    │   ├── LinkClosedError         used after it was closed, or before it was opened
+    │   └── CassetteError           a recorded link; carries the path of its cassette
+    │       ├── CassetteFormatError     no cassette, a damaged one, or one of a newer format
+    │       ├── CassetteMismatchError   the host wrote something else than was recorded; shows both
+    │       ├── CassetteEndedError      the recording is over, and the host goes on
+    │       └── CassetteUnplayedError   the host is done, and the recording goes on
     ├── ProtocolError               what was said on the wire
     │   ├── LocalProtocolError      we asked the engine for something its state does not allow
     │   └── RemoteProtocolError     the board broke the protocol; the engine is latched FAILED
@@ -35,6 +40,7 @@ board) and ``hint`` (what to try); ``str()`` shows all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 # Enough of the board's last words to recognise them, few enough for one line of a log.
 SEEN_SHOWN = 120
@@ -131,6 +137,67 @@ class LinkLostError(LinkError):
 
 class LinkClosedError(LinkError):
     """The link was used before it was opened or after it was closed."""
+
+
+class CassetteError(LinkError):
+    """A recorded link failed; ``path`` is its cassette, ``line`` where in it, counted from 1."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: Path,
+        line: int | None = None,
+        board: str | None = None,
+        phase: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, board=board, phase=phase, hint=hint)
+        self.path = path
+        self.line = line
+
+
+class CassetteFormatError(CassetteError):
+    """The file cannot be read or written, is no cassette, is damaged, or has a newer format."""
+
+
+class CassetteMismatchError(CassetteError):
+    """The host wrote something else than was recorded; it was not answered.
+
+    ``recorded`` and ``written`` are the lines of the program, or the bytes, that differ, ``difference`` both with their surroundings;
+    ``number`` is the recorded exec they belong to.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: Path,
+        line: int,
+        recorded: str,
+        written: str,
+        difference: str = "",
+        number: int | None = None,
+        board: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, path=path, line=line, board=board, hint=hint)
+        self.recorded = recorded
+        self.written = written
+        self.difference = difference
+        self.number = number
+
+    def __str__(self) -> str:
+        said, _, hint = super().__str__().partition("\n")
+        return "\n".join(part for part in (said, self.difference, hint) if part)
+
+
+class CassetteEndedError(CassetteError):
+    """The host goes on where the recording is over; nothing answers it."""
+
+
+class CassetteUnplayedError(CassetteError):
+    """The link was closed while there was more in the recording: the host does less than it did then."""
 
 
 class ProtocolError(DevsessionError):

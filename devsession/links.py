@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from devsession.board.board import Board
 from devsession.board.switches import PowerHook, Rung
@@ -12,8 +15,11 @@ from devsession.errors import BoardNotFoundError, UsageError
 from devsession.transport.base import Transport
 from devsession.transport.pins import Pins
 
+if TYPE_CHECKING:
+    from devsession.cassette.masks import Mask
+
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH"
+_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, replay:CASSETTE"
 # Schemes of ports; a name without one is a port, too.
 _PORTS = frozenset({"", "id", "port"})
 
@@ -35,6 +41,10 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
         from devsession.simulator.board import open_simulator
 
         return open_simulator(url, progress=progress)
+    if scheme == "replay":
+        from devsession.cassette.player import ReplayTransport
+
+        return ReplayTransport(url)
     if (path := port_named(url)) is not None:
         return _serial(path, pins)
     raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
@@ -75,6 +85,8 @@ def connect(
     recovery: Rung = Rung.PROMPT,
     power: PowerHook | None = None,
     pins: Pins | None = None,
+    record: str | Path | None = None,
+    mask: Iterable[Mask] = (),
 ) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
@@ -82,16 +94,29 @@ def connect(
     number or an identity as ``list_ports`` gives it; ``progress`` is told what takes long. With ``listening`` the board is left alone until
     ``attach``. ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts
     anew, and with it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``.
-    Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    ``record`` is a cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD), ``mask`` what must
+    not get there; ``replay:CASSETTE`` plays it. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
-    transport = link(url, progress, pins=pins)
+    recorded = _recorder(url, record, tuple(mask))
+    transport = recorded(link(url, progress, pins=pins))
     return Board(
         transport,
         listening=listening,
         recovery=recovery,
         power=power,
-        reopen=lambda: _again(url, transport.identity, progress, pins),
+        reopen=lambda: recorded(_again(url, transport.identity, progress, pins)),
     )
+
+
+def _recorder(url: str, path: str | Path | None, masks: tuple[Mask, ...]) -> Callable[[Transport], Transport]:
+    """Return what makes links recorded ones, where they are to be."""
+    if path is None and (url.startswith("replay:") or not os.environ.get("DEVSESSION_RECORD")):
+        return lambda transport: transport
+    from devsession.cassette.recorder import record, record_from_environment
+
+    if path is None:
+        return lambda transport: record_from_environment(transport, masks)
+    return lambda transport: record(transport, path, mask=masks)
 
 
 def _again(url: str, identity: str, progress: Callable[[str], None], pins: Pins | None) -> Transport:

@@ -26,6 +26,11 @@ COMMANDS = {
     "bootloader": ("devsession.cli.reset", "Start a board's boot loader, for new firmware"),
     "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
     "doctor": ("devsession.cli.doctor", "Examine a board and its port: what is wrong, and what cures it"),
+    "record": (
+        "devsession.cli.cassettes",
+        "Run a command and record all that passes between it and the board",
+    ),
+    "replay": ("devsession.cli.cassettes", "Show a recorded cassette"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
@@ -36,6 +41,7 @@ A board is named by
   sim:NAME              one that `devsession sim serve NAME` keeps
   /dev/ttyACM0, COM3    a serial port (as in mpremote: a0, u0, c3)
   id:SERIAL             the board with this USB serial number or identity
+  replay:CASSETTE       a recording made by `devsession record`
   without -b            $DEVSESSION_BOARD, else the one board attached
 
 \b

@@ -1,0 +1,258 @@
+"""Comparing what a host writes with what was recorded, byte by byte, and finding what is to happen next."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from pathlib import Path
+
+from devsession.cassette import difference
+from devsession.cassette.nudges import QUESTION, Nudges
+from devsession.cassette.steps import Kind, Step
+from devsession.errors import CassetteEndedError, CassetteMismatchError, CassetteUnplayedError
+
+# The host's last word, when it leaves the raw REPL.
+_DETACH = b"\x02"
+_END_OF_COMMAND = b"\x04"
+_HELPER_ENDS = b"\n_devsession=_devsession()\n"
+_WINDOW = re.compile(rb"R\x01(..)", re.DOTALL)
+_GRANT = b"\x01"
+
+
+class Script:
+    """The steps of one link, and how far they are played.
+
+    ``write`` and ``reset`` take what the host does; ``next`` gives what the board does; ``heard`` is the recorded time of what the host
+    did last. Raises CassetteMismatchError,
+    CassetteEndedError or CassetteUnplayedError where the host does something else than was recorded.
+    """
+
+    def __init__(self, steps: list[Step], path: Path, *, cut: bool) -> None:
+        self._steps = deque(steps)
+        self._path = path
+        self._cut = cut
+        self._nudges = Nudges()
+        self._pending = bytearray()
+        self._matched = 0
+        self._resets = 0
+        self._said = bytearray()
+        self._window = 0
+        self._credit = 0
+        self._extra = bytearray()
+        self._in_helper = False
+        self.heard = 0.0
+        self._last_line = steps[-1].line if steps else 1
+
+    @property
+    def pending(self) -> int:
+        """How many bytes of the host were not compared yet."""
+        return len(self._pending)
+
+    def write(self, data: bytes) -> None:
+        """Take what the host writes."""
+        for _, part in self._nudges.once(data):
+            self._pending += part
+
+    def reset(self) -> None:
+        """Take it that the host resets the board by means of the link."""
+        self._nudges.clear()
+        self._resets += 1
+
+    def next(self) -> Step | None:
+        """Return what happens next on the board's side, without taking it; ``None`` where it is the host's turn."""
+        while self._steps:
+            if self._extra:
+                return Step(Kind.BOARD, self._steps[0].line, self.heard, bytes(self._extra))
+            step = self._steps[0]
+            if step.kind in {Kind.BOARD, Kind.LOST}:
+                return step
+            if step.kind is Kind.CLOSED or not self._goes_on(step):
+                break
+        self._check_end()
+        return None
+
+    def take(self) -> None:
+        """Know that the step which ``next`` returned has happened."""
+        if self._extra:
+            self._extra.clear()
+            return
+        step = self._steps.popleft()
+        if step.kind is Kind.BOARD:
+            self._count_grants(step.data)
+
+    def close(self) -> None:
+        """Take it that the host closes the link; raises CassetteUnplayedError when it did less than was recorded."""
+        if any(step.kind in {Kind.HOST, Kind.RESET} and step.data != _DETACH for step in self._steps):
+            raise self._unplayed()
+
+    # The host's turn
+
+    def _goes_on(self, step: Step) -> bool:
+        """Compare as much as there is; return whether there may be more to play."""
+        if step.kind is Kind.RESET:
+            if self._pending:
+                raise self._unplayed() if self._pending == _DETACH else self._mismatch(step)
+            if not self._resets:
+                return False
+            self._resets -= 1
+            self._advance(step)
+            return True
+        if self._resets:
+            raise self._mismatch(step)
+        if self._in_helper:
+            return self._pass_helper()
+        return bool(self._pending) and self._compare(step)
+
+    def _compare(self, step: Step) -> bool:
+        expected = step.data[self._matched :]
+        same = self._same(step, expected)
+        self._accept(expected[:same])
+        if self._matched == len(step.data):
+            self._advance(step)
+        elif self._pending:
+            self._tolerate(step)
+        return True
+
+    def _advance(self, step: Step) -> None:
+        """Go on behind what the host did."""
+        self._steps.popleft()
+        self._matched = 0
+        self.heard = step.time
+
+    def _same(self, step: Step, expected: bytes) -> int:
+        """Return how many of the pending bytes are those expected, or may be any."""
+        count = min(len(expected), len(self._pending))
+        if not step.masked and self._pending.startswith(expected[:count]):
+            return count
+        return next(
+            (
+                n
+                for n in range(count)
+                if expected[n] != self._pending[n] and self._matched + n not in step.masked
+            ),
+            count,
+        )
+
+    def _accept(self, expected: bytes) -> None:
+        self._matched += len(expected)
+        del self._pending[: len(expected)]
+        self._said += expected
+        if expected.endswith((_END_OF_COMMAND, b"\x01", b"\x02", b"\x03")):
+            self._said.clear()
+
+    def _tolerate(self, step: Step) -> None:
+        """Go on after a difference that means nothing; raises what tells of one that does."""
+        if self._pending.startswith(QUESTION):
+            # Asked after a silence that was none then: a program that runs does not answer it either.
+            del self._pending[:1]
+        elif self._said.startswith(difference.HELPER_BEGINS) and _HELPER_ENDS not in self._said:
+            self._skip_recorded_helper(step)
+        elif self._pending == _DETACH:
+            raise self._unplayed()
+        else:
+            raise self._mismatch(step)
+
+    def _check_end(self) -> None:
+        done = not self._steps or self._steps[0].kind is Kind.CLOSED
+        if done and (self._pending or self._resets):
+            cut = ": whoever recorded it ended there, in the middle" if self._cut else ""
+            raise CassetteEndedError(
+                f"the recording {self._path} is over{cut}, and the host goes on with: {difference.name(bytes(self._pending))}",
+                path=self._path,
+                line=self._last_line,
+                hint="record it again",
+            )
+
+    # Another version's helper
+
+    def _skip_recorded_helper(self, step: Step) -> None:
+        """Take the helper that was recorded for the one that is written: another version's may differ in its text."""
+        before = bytes(self._said)
+        recorded = before + step.data[self._matched :]
+        self._steps.popleft()
+        while (at := recorded.find(_HELPER_ENDS)) < 0:
+            following = self._steps.popleft() if self._steps else None
+            if following is None or not (following.kind is Kind.HOST or _is_grants(following)):
+                raise self._mismatch(step)
+            if following.kind is Kind.HOST:
+                recorded += following.data
+                step = following
+        self._matched = len(step.data) - (len(recorded) - at - len(_HELPER_ENDS))
+        self._steps.appendleft(step)
+        self._in_helper = True
+
+    def _pass_helper(self) -> bool:
+        """Take the host's helper to its end, and grant it what it needs where it is pasted; return whether it is over."""
+        whole = bytes(self._said + self._pending)
+        at = whole.find(_HELPER_ENDS)
+        taken = at + len(_HELPER_ENDS) - len(self._said) if at >= 0 else len(self._pending)
+        self._said += self._pending[:taken]
+        del self._pending[:taken]
+        # Three windows ahead: never less than was granted then.
+        while self._window and self._credit < len(self._said) + 3 * self._window:
+            self._extra += _GRANT
+            self._credit += self._window
+        self._in_helper = at < 0
+        if not self._in_helper and self._matched == len(self._steps[0].data):
+            self._advance(self._steps[0])
+        return bool(self._extra) or not self._in_helper
+
+    def _count_grants(self, data: bytes) -> None:
+        if match := _WINDOW.match(data):
+            self._window = int.from_bytes(match[1], "little")
+            self._credit = self._window * (1 + data[4:].count(_GRANT))
+        else:
+            self._credit += self._window * data.count(_GRANT)
+
+    # What to tell
+
+    def _mismatch(self, step: Step) -> CassetteMismatchError:
+        if step.kind is Kind.RESET or self._resets:
+            what = (
+                difference.name(bytes(self._said + self._pending)) if self._pending else "a reset by the link"
+            )
+            then = "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data)
+            found = difference.Difference(then, what, f"  - recorded  {then}\n  + written   {what}")
+        else:
+            written = bytes(self._said + self._pending)
+            found = difference.compare(self._recorded_command(step), written)
+        number = f" in exec {step.number}" if step.number is not None else ""
+        return CassetteMismatchError(
+            f"this is not what was recorded{number}, in line {step.line} of {self._path}",
+            path=self._path,
+            line=step.line,
+            recorded=found.recorded,
+            written=found.written,
+            difference=found.text,
+            number=step.number,
+            hint="record it again if the change is meant; what was masked stands for as many bytes",
+        )
+
+    def _recorded_command(self, step: Step) -> bytes:
+        """Return the whole command that ``step`` is a part of."""
+        command = bytes(self._said) + step.data[self._matched :]
+        for following in list(self._steps)[1:]:
+            if _END_OF_COMMAND in command or following.kind not in {Kind.HOST, Kind.BOARD}:
+                break
+            if following.kind is Kind.HOST:
+                command += following.data
+        return command
+
+    def _unplayed(self) -> CassetteUnplayedError:
+        rest = [step for step in self._steps if step.kind in {Kind.HOST, Kind.RESET}]
+        programs = {step.number for step in rest} - {None}
+        step = rest[0]
+        what = (
+            "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data[self._matched :])
+        )
+        amount = f"{len(programs)} of the programs in" if programs else "a part of"
+        return CassetteUnplayedError(
+            f"not played: {amount} {self._path}; the next is, in line {step.line}: {what}",
+            path=self._path,
+            line=step.line,
+            hint="record it again if the host is meant to do less",
+        )
+
+
+def _is_grants(step: Step) -> bool:
+    return step.kind is Kind.BOARD and not step.data.strip(_GRANT)
