@@ -11,7 +11,11 @@ from devsession.errors import BoardNotFoundError, UsageError
 from devsession.transport.base import Transport
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL"
+_KNOWN = (
+    "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, socket://HOST:PORT, rfc2217://HOST:PORT"
+)
+# Those of pyserial's URL handlers that lead to a board somewhere else, and its loop back to the sender.
+_REMOTE = {"socket", "rfc2217", "loop"}
 
 
 def _silent(_: str) -> None:
@@ -31,6 +35,10 @@ def link(url: str, progress: Callable[[str], None] = _silent) -> Transport:
         return open_simulator(url, progress=progress)
     if scheme == "id":
         return _by_serial_number(url.removeprefix("id:"))
+    if scheme in _REMOTE:
+        from devsession.transport.remote_port import RemoteTransport
+
+        return RemoteTransport(url)
     if scheme or not url:
         raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
     return _serial(url)
@@ -50,8 +58,9 @@ def _serial(path: str) -> Transport:
 def connect(url: str, progress: Callable[[str], None] = _silent) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number; ``progress``
-    is told what takes long. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, ``id:`` and a USB serial number, or where a
+    server of serial ports has the board: ``rfc2217://HOST:PORT``, ``socket://HOST:PORT``. ``progress`` is told what takes long. Raises
+    what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
     return Board(link(url, progress))
 
