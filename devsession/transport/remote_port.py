@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from serial import SerialBase
 
 # The part of a close's time that what is queued may take; the rest is for the threads (pyserial pauses for 0.3 s after a close).
-_FLUSHING = 0.75
+_FLUSHING = 0.5
 
 
 class RemoteLines:
@@ -118,7 +118,7 @@ class RemoteTransport(Transport):
                 self._drains.discard(drained)
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
-        """Send what is queued for at most three quarters of ``timeout`` seconds, then close and wait for the threads to end."""
+        """Send what is queued for at most half of ``timeout`` seconds, then close and wait for the threads to end."""
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             if self._is_open and self._end is None:

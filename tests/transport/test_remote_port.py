@@ -241,6 +241,27 @@ async def test_pyserials_own_server_has_its_lines_set():
         assert inbox.ends == [None]
 
 
+async def test_a_server_of_rfc2217_that_stopped_reading_does_not_hold_up_the_close():
+    async def serve(reader, writer):
+        manager = rfc2217.PortManager(Lines(), writer)
+        while b"go" not in b"".join(manager.filter(await reader.read(1000))):
+            await asyncio.sleep(0)
+        writer.transport.pause_reading()
+        writer.write(b"gone")
+        await asyncio.Event().wait()
+
+    async with listening(serve) as port:
+        inbox = Inbox()
+        transport = RemoteTransport(f"rfc2217://127.0.0.1:{port}")
+        await transport.open(inbox)
+        transport.write(b"go")
+        await inbox.until(lambda: inbox.data == b"gone")
+        transport.write(bytes(30_000_000))
+        await transport.close(1.0)
+        await inbox.until(lambda: inbox.ends)
+        assert inbox.ends == [None]
+
+
 async def test_a_server_that_goes_away_is_a_loss_with_rfc2217_too():
     async def serve(reader, writer):
         manager = rfc2217.PortManager(Lines(), writer)
