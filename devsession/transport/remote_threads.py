@@ -144,15 +144,7 @@ class RemoteThreads:
         if not self._stopping.is_set():
             self._post(self._owner.lost, reason)
         self.stop()
-        while writer.is_alive():
-            if connection is None:
-                # A loop that is full holds its writer until somebody reads.
-                port.reset_input_buffer()
-            writer.join(TICK)
-        with contextlib.suppress(*ENDINGS):
-            port.close()
-        if connection is not None:
-            connection.close()
+        _end(port, connection, writer)
 
     def _write(self, port: SerialBase) -> None:
         try:
@@ -166,6 +158,19 @@ class RemoteThreads:
         except ENDINGS:
             # The reader finds the end, behind what has arrived before it.
             self._cut_off()
+
+
+def _end(port: Any, connection: socket.socket | None, writer: threading.Thread) -> None:
+    """Wait for the writer of a link that was cut, and close what is open."""
+    while writer.is_alive():
+        if connection is None:
+            # A loop that is full holds its writer until somebody reads.
+            port.reset_input_buffer()
+        writer.join(TICK)
+    with contextlib.suppress(*ENDINGS):
+        port.close()
+    if connection is not None:
+        connection.close()
 
 
 def _tune(connection: socket.socket) -> None:

@@ -29,8 +29,10 @@ def programs() -> None:
 def no_leaked_threads() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    left = {thread.name for thread in threading.enumerate() if thread not in before}
-    assert {name for name in left if not name.startswith("asyncio_")} == set()
+    for thread in set(threading.enumerate()) - before:
+        if not thread.name.startswith("asyncio_"):
+            thread.join(1)
+            assert not thread.is_alive()
 
 
 @pytest.fixture
