@@ -19,9 +19,14 @@ if TYPE_CHECKING:
     from devsession.cassette.masks import Mask
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, replay:CASSETTE"
+_KNOWN = (
+    "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, "
+    "socket://HOST:PORT, rfc2217://HOST:PORT, replay:CASSETTE"
+)
 # Schemes of ports; a name without one is a port, too.
 _PORTS = frozenset({"", "id", "port"})
+# Those of pyserial's URL handlers that lead to a board somewhere else, and its loop back to the sender.
+_REMOTE = frozenset({"socket", "rfc2217", "loop"})
 
 
 def _silent(_: str) -> None:
@@ -45,6 +50,10 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
         from devsession.cassette.player import ReplayTransport
 
         return ReplayTransport(url)
+    if scheme in _REMOTE:
+        from devsession.transport.remote_port import RemoteTransport
+
+        return RemoteTransport(url)
     if (path := port_named(url)) is not None:
         return _serial(path, pins)
     raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
@@ -90,12 +99,13 @@ def connect(
 ) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, or ``id:`` and a USB serial
-    number or an identity as ``list_ports`` gives it; ``progress`` is told what takes long. With ``listening`` the board is left alone until
-    ``attach``. ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts
-    anew, and with it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``.
-    ``record`` is a cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD), ``mask`` what must
-    not get there; ``replay:CASSETTE`` plays it. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, ``id:`` and a USB serial
+    number or an identity as ``list_ports`` gives it, or where a server of serial ports has the board: ``rfc2217://HOST:PORT``,
+    ``socket://HOST:PORT``; ``progress`` is told what takes long. With ``listening`` the board is left alone until ``attach``.
+    ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with
+    it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a
+    cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD), ``mask`` what must not get there;
+    ``replay:CASSETTE`` plays it. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
     recorded = _recorder(url, record, tuple(mask))
     transport = recorded(link(url, progress, pins=pins))

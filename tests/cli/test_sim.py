@@ -101,6 +101,32 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_named_board_is_shared_by_processes_one_after_another():
+    with serving("bench"):
+        for number in range(3):
+            assert devsession("-b", "sim:bench", "exec", f"x = {number} + globals().get('x', 0)") == ""
+        assert devsession("-b", "sim:bench", "eval", "x") == "3\n"
+        with subprocess.Popen(
+            [*DEVSESSION, "-b", "sim:bench", "run", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            holder.stdin.write("print('on')\nwhile True: pass")
+            holder.stdin.close()
+            assert holder.stdout.readline() == "on\n"
+            second = subprocess.run(
+                [*DEVSESSION, "-b", "sim:bench", "eval", "x"], capture_output=True, text=True, check=False
+            )
+            assert second.returncode == 3
+            assert f"(pid {holder.pid})" in second.stderr
+            holder.send_signal(signal.SIGINT)
+            assert holder.wait(10) == 130
+        assert devsession("-b", "sim:bench", "eval", "x") == "3\n"
+
+
 @pytest.mark.peer
 def test_mpremote_works_on_it(files: Path):
     link = str(files / "board")
