@@ -53,7 +53,7 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
     if scheme in _REMOTE:
         from devsession.transport.remote_port import RemoteTransport
 
-        return RemoteTransport(url)
+        return RemoteTransport(url, pins=pins)
     if (path := port_named(url)) is not None:
         return _serial(path, pins)
     raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
@@ -90,7 +90,7 @@ def connect(
     url: str,
     progress: Callable[[str], None] = _silent,
     *,
-    listening: bool = False,
+    listen: bool = False,
     recovery: Rung = Rung.PROMPT,
     power: PowerHook | None = None,
     pins: Pins | None = None,
@@ -101,7 +101,7 @@ def connect(
 
     ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, ``id:`` and a USB serial
     number or an identity as ``list_ports`` gives it, or where a server of serial ports has the board: ``rfc2217://HOST:PORT``,
-    ``socket://HOST:PORT``; ``progress`` is told what takes long. With ``listening`` the board is left alone until ``attach``.
+    ``socket://HOST:PORT``; ``progress`` is told what takes long. With ``listen`` the board is left alone until ``attach``.
     ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with
     it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a
     cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD), ``mask`` what must not get there;
@@ -111,7 +111,7 @@ def connect(
     transport = recorded(link(url, progress, pins=pins))
     return Board(
         transport,
-        listening=listening,
+        listen=listen,
         recovery=recovery,
         power=power,
         reopen=lambda: recorded(_again(url, transport.identity, progress, pins)),

@@ -46,7 +46,7 @@ class Board:
     cancelled: the program on the board is then interrupted, and the board is usable for the next call.
 
     Use it in ``async with``: entering opens the link and attaches (the board is interrupted, not reset), leaving detaches and closes.
-    With ``listening`` entering only opens the link, and nothing is sent until ``attach``. ``recovery`` is how far bringing back a board
+    With ``listen`` entering only opens the link, and nothing is sent until ``attach``. ``recovery`` is how far bringing back a board
     may go; ``power`` cycles its power; ``reopen`` makes a new link to the same board after one that a reset took away.
     """
 
@@ -54,13 +54,13 @@ class Board:
         self,
         transport: Transport,
         *,
-        listening: bool = False,
+        listen: bool = False,
         recovery: Rung = Rung.PROMPT,
         power: PowerHook | None = None,
         reopen: Reopen | None = None,
     ) -> None:
         self.url = transport.url
-        self._listening = listening
+        self._listening = listen
         self._opened = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._turns = Turns(self.url)

@@ -101,7 +101,7 @@ async def _monitor(
     timeout: float | None,
     form: Plain | Stamped | JsonLines,
 ) -> int:
-    async with connect(the_board(url), tell_progress, listening=True) as board:
+    async with connect(the_board(url), tell_progress, listen=True) as board:
         pieces = board.watch()
         if reset is not None:
             await _start(board, reset)

@@ -40,7 +40,7 @@ def repl_command(board: str | None) -> None:
 async def _repl(url: str | None) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("the repl needs a terminal", hint="devsession exec, run and monitor do not")
-    async with connect(the_board(url), tell_progress, listening=True) as board:
+    async with connect(the_board(url), tell_progress, listen=True) as board:
         sys.stderr.write(f"connected to {board.url}; Ctrl-] leaves\n")
         with _raw_terminal():
             keys = Keys(board)

@@ -72,7 +72,7 @@ def bootloader_command(board: str | None) -> None:
 
 
 async def _reset(url: str | None, how: str, timeout: float, *, as_json: bool) -> int:
-    async with connect(the_board(url), tell_progress, listening=True) as board:
+    async with connect(the_board(url), tell_progress, listen=True) as board:
         if how == "run":
             await board.attach(timeout)
             await board.boot(Reset.SOFT, timeout)
@@ -109,7 +109,7 @@ async def _tell(board: Board, kind: Reset, timeout: float, *, as_json: bool) -> 
 async def _rescue(url: str | None, timeout: float, *, as_json: bool) -> int:
     from devsession.board.rescue import rescue
 
-    async with connect(the_board(url), tell_progress, listening=True) as board:
+    async with connect(the_board(url), tell_progress, listen=True) as board:
         if not board.can(Reset.LINE):
             sys.stderr.write(f"if it does not answer, press its reset button within {timeout:g} s\n")
         done = await rescue(board, timeout)

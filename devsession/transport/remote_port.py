@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError
 from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, CONTROLLED, Receiver, Transport
+from devsession.transport.pins import Pins
 from devsession.transport.remote_address import RemoteAddress
 from devsession.transport.remote_threads import ENDINGS, RemoteThreads
 
@@ -55,10 +56,11 @@ class RemoteTransport(Transport):
 
     Raises UsageError for a URL that cannot be. ``open`` raises HostNotFoundError, HostUnreachableError, PortRefusedError and
     NegotiationError. TCP holds the sender back, but what is behind the server may be a bare UART, and then nobody tells: so ``flow`` is
-    that of one.
+    that of one. ``pins`` is how RFC 2217's lines reset the board; at open they are what the server makes of them.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pins: Pins | None = None) -> None:
+        self.pins = pins or Pins()
         self._address = RemoteAddress.parse(url)
         self.url = url
         self.identity = self._address.identity
