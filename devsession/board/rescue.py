@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from devsession.board.board import ATTACH_TIMEOUT, Board
+from devsession.board.board import Board
+from devsession.board.connection import ATTACH_TIMEOUT
 from devsession.errors import RawReplError
 
 # What runs at start, by the names it may have.

@@ -6,7 +6,8 @@ import sys
 
 import click
 
-from devsession.board.board import RESET_TIMEOUT, Board
+from devsession.board.board import Board
+from devsession.board.connection import RESET_TIMEOUT
 from devsession.board.resets import Reset
 from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude

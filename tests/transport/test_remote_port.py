@@ -21,6 +21,7 @@ from devsession.errors import (
 )
 from devsession.links import link
 from devsession.transport.base import BARE_UART, CONTROLLED
+from devsession.transport.pins import ESPRESSIF, Pins
 from devsession.transport.remote_address import RemoteAddress
 from devsession.transport.remote_port import RemoteTransport
 
@@ -214,7 +215,7 @@ async def test_pyserials_own_server_has_its_lines_set():
 
     async with listening(serve) as port:
         inbox = Inbox()
-        transport = RemoteTransport(f"rfc2217://127.0.0.1:{port}")
+        transport = RemoteTransport(f"rfc2217://127.0.0.1:{port}", pins=Pins(pulse=ESPRESSIF))
         await transport.open(inbox)
         assert ("baudrate", 115200) in port_of_server.set
         assert transport.lines is not None
@@ -231,6 +232,18 @@ async def test_pyserials_own_server_has_its_lines_set():
             ("break_condition", True),
             ("break_condition", False),
         ]
+        port_of_server.set.clear()
+        assert transport.can_reset
+        await transport.reset_board()
+        changes = [
+            ("dtr", False),
+            ("rts", True),
+            ("dtr", False),
+            ("rts", False),
+            ("dtr", True),
+            ("rts", True),
+        ]
+        assert port_of_server.set == changes
         await transport.close()
         with pytest.raises(LinkClosedError):
             transport.lines.set(dtr=True)
