@@ -1,7 +1,6 @@
 """Let a board start by itself, wait for what it prints, then take over."""
 
 import asyncio
-import os
 import tempfile
 from pathlib import Path
 
@@ -19,17 +18,17 @@ while True:
 """
 
 
-async def main() -> None:
-    with tempfile.TemporaryDirectory() as files:
-        Path(files, "main.py").write_text(MAIN)
-        async with connect(os.environ.get("DEVSESSION_BOARD", f"sim:?root={files}")) as board:
-            await board.boot(Reset.SOFT)
-            ready = await board.expect(r"ready, ([\d.]+) V", timeout=5)
-            print("it started by itself, at", ready[1], "V; before that it said:", ready.before.split()[-1])
-            await board.attach()
-            print("main.py was interrupted at n > 0:", await board.eval("n") > 0)
-            report = await board.reset()
-            print(f"a {report.kind.value} reset: boot.py {report.boot.value}, main.py {report.main.value}")
+async def main(files: Path) -> None:
+    async with connect(f"sim:?root={files}") as board:
+        await board.boot(Reset.SOFT)
+        ready = await board.expect(r"ready, ([\d.]+) V", timeout=5)
+        print("it started by itself, at", ready[1], "V; before that it said:", ready.before.split()[-1])
+        await board.attach()
+        print("main.py was interrupted at n > 0:", await board.eval("n") > 0)
+        report = await board.reset()
+        print(f"a {report.kind.value} reset: boot.py {report.boot.value}, main.py {report.main.value}")
 
 
-asyncio.run(main())
+with tempfile.TemporaryDirectory() as directory:
+    Path(directory, "main.py").write_text(MAIN)
+    asyncio.run(main(Path(directory)))

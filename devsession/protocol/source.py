@@ -70,8 +70,11 @@ def call(key: Key, mode: Mode, source: str) -> str:
 
 
 def check(key: Key, mode: Mode, source: str) -> int:
-    """Return the check that the helper makes of what it was sent; it raises it as a BaseException when it is another."""
-    return checksum(_padded(source).encode()) + mode.value + key.number & 0xFFFF
+    """Return the check that the helper makes of what it was sent; it raises it as a BaseException when it is another.
+
+    It always has six digits, so that commands of one length stay that whatever their text.
+    """
+    return 100_000 + (checksum(_padded(source).encode()) + mode.value + key.number & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:
