@@ -45,8 +45,10 @@ if TYPE_CHECKING:
         UnrepresentableValueError,
         UsageError,
     )
-    from devsession.links import connect
+    from devsession.links import connect, link
+    from devsession.transport.faults import Fault, FaultKind, FaultPlan, FaultyTransport
     from devsession.transport.pins import Pins, Pulse
+    from devsession.transport.recording import Direction
 
 __all__ = [
     "AmbiguousBoardError",
@@ -62,9 +64,14 @@ __all__ = [
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
+    "Direction",
     "Execution",
     "ExpectError",
     "Expected",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "FaultyTransport",
     "InterpreterNotFoundError",
     "LinkClosedError",
     "LinkError",
@@ -87,6 +94,7 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "link",
     "record",
 ]
 
@@ -102,7 +110,13 @@ _HOMES = {
     "ResetReport": "devsession.board.resets",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "Fault": "devsession.transport.faults",
+    "FaultKind": "devsession.transport.faults",
+    "FaultPlan": "devsession.transport.faults",
+    "FaultyTransport": "devsession.transport.faults",
+    "Direction": "devsession.transport.recording",
     "connect": "devsession.links",
+    "link": "devsession.links",
     "record": "devsession.cassette.recorder",
 }
 
