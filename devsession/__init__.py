@@ -51,9 +51,11 @@ if TYPE_CHECKING:
         UnrepresentableValueError,
         UsageError,
     )
-    from devsession.links import connect
+    from devsession.links import connect, link
+    from devsession.transport.faults import Fault, FaultKind, FaultPlan, FaultyTransport
     from devsession.transport.pins import Pins, Pulse
     from devsession.transport.ports import Port, list_ports
+    from devsession.transport.recording import Direction
     from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
 __all__ = [
@@ -70,9 +72,14 @@ __all__ = [
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
+    "Direction",
     "Execution",
     "ExpectError",
     "Expected",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "FaultyTransport",
     "Finding",
     "HostNotFoundError",
     "HostUnreachableError",
@@ -106,6 +113,7 @@ __all__ = [
     "UsageError",
     "connect",
     "diagnose",
+    "link",
     "list_ports",
     "record",
     "watch_ports",
@@ -129,10 +137,16 @@ _HOMES = {
     "ResetReport": "devsession.board.resets",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "Fault": "devsession.transport.faults",
+    "FaultKind": "devsession.transport.faults",
+    "FaultPlan": "devsession.transport.faults",
+    "FaultyTransport": "devsession.transport.faults",
+    "Direction": "devsession.transport.recording",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "list_ports": "devsession.transport.ports",
     "watch_ports": "devsession.transport.watch",
+    "link": "devsession.links",
     "record": "devsession.cassette.recorder",
 }
 

@@ -42,16 +42,17 @@ def _devsession():
             c[0]=k
             c[1]=n
             if m:
-                v=A(s,g)
-                if v is not None:
-                    v=r(v,o)
-                    if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
-                    else:w(k,n,'V',v,'')
+                # None too: no value is one that was lost
+                v=r(A(s,g),o)
+                if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
+                else:w(k,n,'V',v,'')
             else:X(s,g)
         except Q as v:
             e=r(v.args,o)
             if o:e=r((S(o[0]),),o)
         except B as v:
+            # the end says that there was one, should its own record get lost
+            e='T'
             # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
             if I(v,K):collect()
             w(k,n,'T','','')

@@ -225,7 +225,8 @@ class Script:
             written=found.written,
             difference=found.text,
             number=step.number,
-            hint="record it again if the change is meant; what was masked stands for as many bytes",
+            hint="record it again if the change is meant"
+            + ("; what was masked stands for as many bytes" if step.masked else ""),
         )
 
     def _recorded_command(self, step: Step) -> bytes:

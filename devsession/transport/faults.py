@@ -1,0 +1,277 @@
+"""Faults on demand: a link that delays, splits, drops, doubles, flips, truncates, falls silent or is cut, for tests of what users build.
+
+A plan says what happens where; the same plan does the same to the same bytes. Plans are written by hand, or drawn from a seed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import random
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from devsession.errors import LinkClosedError, LinkError, LinkLostError
+from devsession.transport.base import CLOSE_TIMEOUT, Transport
+from devsession.transport.recording import Direction
+from devsession.transport.wrapper import WrappedTransport
+
+
+class FaultKind(enum.Enum):
+    """What happens to the bytes from a place on; ``amount`` says how much of it."""
+
+    DELAY = "delay"  # they wait for `amount` seconds, and all behind them too
+    SPLIT = "split"  # they arrive apart from those before
+    DROP = "drop"  # `amount` bytes are lost
+    DOUBLE = "double"  # `amount` bytes come twice
+    FLIP = "flip"  # bit `amount` (0 to 7) of one byte is the other way round
+    TRUNCATE = "truncate"  # the rest of the chunk is lost
+    DISCONNECT = "disconnect"  # the link is lost, and they with it
+    SILENCE = "silence"  # nothing passes this way any more, and nobody is told
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: what happens, in which direction, before which byte of it (counted from 0), and how much of it."""
+
+    kind: FaultKind
+    direction: Direction
+    at: int
+    amount: float = 1
+
+    def __repr__(self) -> str:
+        return f"Fault({self.kind}, {self.direction}, {self.at}, {self.amount:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultPlan:
+    """The faults of one link, by hand or from a seed; ``repr`` is the code that makes the plan again."""
+
+    faults: tuple[Fault, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "faults", tuple(sorted(self.faults, key=lambda fault: fault.at)))
+
+    @classmethod
+    def seeded(
+        cls,
+        seed: int,
+        rates: Mapping[FaultKind, float],
+        *,
+        reach: int = 65536,
+        longest_delay: float = 0.05,
+    ) -> FaultPlan:
+        """Return a plan drawn from ``seed``: ``rates`` are faults per byte and direction, within the first ``reach`` bytes of each.
+
+        Delays last up to ``longest_delay`` seconds; drops and doubles take up to 8 bytes.
+        """
+        drawn = random.Random(seed)  # noqa: S311 - reproducible is what it has to be
+        faults = []
+        for kind in FaultKind:
+            for direction in Direction:
+                at = 0.0
+                while rate := rates.get(kind, 0.0):
+                    at += drawn.expovariate(rate)
+                    if at >= reach:
+                        break
+                    faults.append(Fault(kind, direction, int(at), _amount(kind, drawn, longest_delay)))
+        return cls(tuple(faults))
+
+    def of(self, direction: Direction) -> list[Fault]:
+        """Return the faults of one direction, in order."""
+        return [fault for fault in self.faults if fault.direction is direction]
+
+
+def _amount(kind: FaultKind, drawn: random.Random, longest_delay: float) -> float:
+    if kind is FaultKind.DELAY:
+        return round(drawn.uniform(0, longest_delay), 4)
+    if kind is FaultKind.FLIP:
+        return drawn.randrange(8)
+    return drawn.randint(1, 8) if kind in {FaultKind.DROP, FaultKind.DOUBLE} else 1
+
+
+@dataclass(slots=True)
+class _Way:
+    """One direction: the faults still to come, how many bytes have come, and what waits."""
+
+    faults: list[Fault]
+    passed: int = 0
+    dropping: int = 0
+    silent: bool = False
+    queue: list[bytes | float] = field(default_factory=list)
+    timer: asyncio.TimerHandle | None = None
+
+
+class FaultyTransport(WrappedTransport):
+    """``inner`` with the faults of ``plan``; ``happened`` lists those that did, ``add`` plans one from here on, ``heal`` ends them all.
+
+    What the host or the board sends is counted as it is sent: a byte keeps its number, whatever became of those before it.
+    """
+
+    def __init__(self, inner: Transport, plan: FaultPlan | Iterable[Fault] = ()) -> None:
+        super().__init__(inner)
+        self.plan = plan if isinstance(plan, FaultPlan) else FaultPlan(tuple(plan))
+        self.happened: list[Fault] = []
+        self._ways = {direction: _Way(self.plan.of(direction)) for direction in Direction}
+        self._moved = asyncio.Event()
+        self._cut = False
+        self._lost: LinkError | None = None
+
+    def __repr__(self) -> str:
+        return f"<FaultyTransport {self.url} {self.plan!r}>"
+
+    def add(self, fault: Fault) -> None:
+        """Plan one more fault; its ``at`` counts from the bytes that have passed by now."""
+        way = self._ways[fault.direction]
+        way.faults.append(replace(fault, at=way.passed + fault.at))
+        way.faults.sort(key=lambda planned: planned.at)
+
+    def heal(self) -> None:
+        """Let everything pass from now on, as it is; what waits is passed on at once."""
+        for direction, way in self._ways.items():
+            way.faults.clear()
+            way.silent, way.dropping = False, 0
+            way.queue = [piece for piece in way.queue if isinstance(piece, bytes)]
+            if way.timer is not None:
+                way.timer.cancel()
+            self._go_on(direction)
+
+    def write(self, data: bytes) -> None:
+        """Send ``data``, as far as the faults let it; raises LinkLostError after a disconnection."""
+        if self._lost is not None:
+            raise self._lost
+        if self._receiver is None:
+            raise LinkClosedError("the link is not open", board=self.url, phase="write")
+        self._pass(Direction.UP, data)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from the inner link."""
+        self._pass(Direction.DOWN, data)
+
+    def connection_lost(self, error: LinkError | None) -> None:
+        """Take the end of the inner link; what waits is lost with it."""
+        self._stop()
+        if not self._cut:
+            super().connection_lost(error)
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait here, or in the inner link."""
+        waiting = sum(len(piece) for piece in self._ways[Direction.UP].queue if isinstance(piece, bytes))
+        return waiting + super().unsent
+
+    async def drain(self) -> None:
+        """Wait until nothing waits here, nor in the inner link; raises LinkLostError."""
+        while self._ways[Direction.UP].queue:
+            self._moved.clear()
+            await self._moved.wait()
+        if self._lost is not None:
+            raise self._lost
+        await super().drain()
+
+    async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
+        """Close the inner link; what waits is lost."""
+        self._stop()
+        await super().close(timeout)
+
+    def abort(self) -> None:
+        """Close the inner link at once."""
+        self._stop()
+        super().abort()
+
+    # What becomes of bytes
+
+    def _pass(self, direction: Direction, data: bytes) -> None:
+        way = self._ways[direction]
+        start = way.passed
+        way.passed += len(data)
+        at = 0
+        while way.faults and way.faults[0].at < way.passed and not self._cut:
+            here = max(at, way.faults[0].at - start)
+            if here == len(data):
+                # One before it took the rest: it befalls what comes next.
+                break
+            fault = way.faults.pop(0)
+            self._queue(way, data[at:here])
+            at = here
+            if not way.silent:
+                self.happened.append(fault)
+                at = self._befall(fault, way, data, at)
+        self._queue(way, data[at:])
+        self._run(direction)
+
+    def _befall(self, fault: Fault, way: _Way, data: bytes, at: int) -> int:
+        """Let one fault happen to what begins at ``at``; return where to go on."""
+        size = int(fault.amount)
+        match fault.kind:
+            case FaultKind.DELAY:
+                way.queue.append(float(fault.amount))
+            case FaultKind.SPLIT:
+                way.queue.append(0.0)
+            case FaultKind.DROP:
+                way.dropping += size
+            case FaultKind.DOUBLE:
+                self._queue(way, data[at : at + size])
+            case FaultKind.FLIP:
+                self._queue(way, bytes([data[at] ^ (1 << size)]))
+                return at + 1
+            case FaultKind.TRUNCATE:
+                return len(data)
+            case FaultKind.DISCONNECT:
+                self._run(Direction.UP)
+                self._run(Direction.DOWN)
+                self._disconnect()
+                return len(data)
+            case FaultKind.SILENCE:
+                way.silent = True
+        return at
+
+    def _queue(self, way: _Way, data: bytes) -> None:
+        if way.dropping:
+            lost = min(way.dropping, len(data))
+            way.dropping -= lost
+            data = data[lost:]
+        if data and not way.silent and not self._cut:
+            way.queue.append(data)
+
+    def _run(self, direction: Direction) -> None:
+        """Pass on what does not have to wait."""
+        way = self._ways[direction]
+        if way.timer is not None:
+            return
+        ready = bytearray()
+        while way.queue and not isinstance(way.queue[0], float):
+            ready += way.queue.pop(0)  # type: ignore[arg-type]
+        if ready and not self._cut:
+            self._hand_on(direction, bytes(ready))
+        if way.queue:
+            wait = way.queue.pop(0)
+            assert isinstance(wait, float)
+            way.timer = asyncio.get_running_loop().call_later(wait, self._go_on, direction)
+        self._moved.set()
+
+    def _go_on(self, direction: Direction) -> None:
+        self._ways[direction].timer = None
+        self._run(direction)
+
+    def _hand_on(self, direction: Direction, data: bytes) -> None:
+        if direction is Direction.UP:
+            super().write(data)
+        else:
+            super().data_received(data)
+
+    def _disconnect(self) -> None:
+        self._cut = True
+        self._lost = LinkLostError("the link was lost: unplugged by a fault", board=self.url)
+        self._stop()
+        super().abort()
+        assert self._receiver is not None
+        asyncio.get_running_loop().call_soon(self._receiver.connection_lost, self._lost)
+
+    def _stop(self) -> None:
+        for way in self._ways.values():
+            way.queue.clear()
+            if way.timer is not None:
+                way.timer.cancel()
+                way.timer = None
+        self._moved.set()
