@@ -114,7 +114,7 @@ class Performer:
         text = (
             ("" if self._interpreter.deployed else self._helper)
             + job.prelude
-            + sources.call(key, job.mode, job.source)
+            + sources.call(key, job.mode, job.source, job.namespace)
         )
         code = text.encode()
         room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))

@@ -118,7 +118,8 @@ class Prompt:
         noise = await self._enter(deadline, approach)
         if self.interpreter.nonce is not None and (reset or re.search(GREETING, noise)):
             self.interpreter.begin_epoch()
-        self.interpreter.attached(self._random_bits(NONCE_BITS))
+        if self.interpreter.nonce is None:
+            self.interpreter.attached(self._random_bits(NONCE_BITS))
         self.failure = None
 
     async def leave(self, deadline: Deadline) -> None:

@@ -25,8 +25,8 @@ from devsession.transport.wrapper import WrappedTransport
 SAME_ENTRY = 0.005
 # One entry is one line of a file that people look at.
 ENTRY_LIMIT = 4096
-_CHECK = re.compile(rb'""",(\d{6})\)')
-_CALL = re.compile(rb"_devsession\((\d+),(\d+),\d")
+_CHECK = re.compile(rb'""",(\d{6})[,)]')
+_CALL = re.compile(rb"_devsession\d*\((\d+),(\d+),\d")
 
 # The cassettes that this process has begun: each with the time it was begun and the number of its links.
 _begun: dict[Path, _Begun] = {}
