@@ -8,6 +8,7 @@ helped: one that no function on the board has stays there, about 25 bytes each.
 from __future__ import annotations
 
 import array
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -76,6 +77,9 @@ class _Encoder:
             raise self._refusal(error.message) from None
 
     def of_complex(self, value: complex) -> str:
+        if not value.imag and math.copysign(1.0, value.imag) < 0:
+            # MicroPython adds the imaginary part to 0, and the sign is lost.
+            return f"-{self.of_complex(-value)}"
         return f"complex({self.of_float(value.real)},{self.of_float(value.imag)})"
 
     def of_string(self, value: str) -> str:

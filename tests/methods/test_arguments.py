@@ -110,6 +110,8 @@ async def test_values_arrive_as_they_were_sent(board: Board, sent):
         array.array("Q", [1 << 63]),
         [[], {}, [[[{1: (None, True)}]]]],
         complex(-0.0, math.inf),
+        complex(0.0, -0.0),
+        complex(-0.0, -0.0),
     ],
     ids=lambda value: repr(value)[:20] if not isinstance(value, int) else "a big int",
 )
