@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import metadata
-from io import TextIOWrapper
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,7 @@ class RecordingTransport(WrappedTransport):
         super().__init__(inner)
         self._path = path.absolute()
         self._masks = masks
-        self._file: TextIOWrapper | None = None
+        self._file: FileIO | None = None
         self._link = 0
         self._exec: int | None = None
         self._queue: deque[_Pending] = deque()
@@ -121,7 +121,8 @@ class RecordingTransport(WrappedTransport):
             self._end("closed", value=True)
         else:
             self._end("lost", self._masks.text(error.message))
-        super().connection_lost(error)
+        if self._failure is None:
+            super().connection_lost(error)
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Close the inner link, and end the recording."""
@@ -162,7 +163,7 @@ class RecordingTransport(WrappedTransport):
             if begun is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             # Lines of several links in one file: each is appended whole.
-            self._file = self._path.open("w" if begun is None else "a", encoding="utf-8", newline="\n")
+            self._file = self._path.open("wb" if begun is None else "ab", buffering=0)
         except OSError as error:
             raise CassetteFormatError(
                 f"the cassette {self._path} cannot be written: {error.strerror}",
@@ -187,12 +188,19 @@ class RecordingTransport(WrappedTransport):
         if self._file is None or self._failure is not None:
             return
         try:
-            self._file.write(line)
-            self._file.flush()
+            self._file.write(line.encode())
         except OSError as error:
             self._failure = CassetteFormatError(
-                f"the cassette {self._path} cannot be written any more: {error.strerror}", path=self._path
+                f"the cassette {self._path} cannot be written any more: {error.strerror}",
+                path=self._path,
+                board=self.url,
             )
+            asyncio.get_running_loop().call_soon(self._give_up, self._failure)
+
+    def _give_up(self, failure: CassetteFormatError) -> None:
+        """End the link: half a recording is not what was asked for."""
+        super().abort()
+        super().connection_lost(failure)
 
     def _end(self, kind: str, value: Any) -> None:
         if self._file is None:
@@ -205,7 +213,6 @@ class RecordingTransport(WrappedTransport):
 
     def _close_file(self) -> None:
         if self._file is not None:
-            # Every line was flushed: nothing is left that closing could fail to write.
             self._file.close()
             self._file = None
 

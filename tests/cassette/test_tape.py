@@ -48,7 +48,10 @@ def test_a_last_line_that_is_not_whole_is_left_out(tmp_path: Path):
         ([], "no whole line"),
         (["hello\n"], "is no cassette"),
         (["[1]\n"], "is no cassette"),
-        ([HEADER.replace('"cassette":1', '"cassette":2').replace("0.1.0", "9.9")], "format 2, written by devsession 9.9"),
+        (
+            [HEADER.replace('"cassette":1', '"cassette":2').replace("0.1.0", "9.9")],
+            "format 2, written by devsession 9.9",
+        ),
         ([HEADER, OPEN, "{broken\n"], "damaged in line 3"),
         ([HEADER, OPEN, "7\n"], "damaged in line 3: no object"),
         ([HEADER, OPEN, '{"t":1}\n'], "damaged in line 3: it says nothing known"),
