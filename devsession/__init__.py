@@ -46,7 +46,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.transport.faults import Fault, FaultKind, FaultPlan, FaultyTransport
+    from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
+    from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
     from devsession.transport.recording import Direction
 
@@ -101,8 +102,13 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
+    "Fault": "devsession.transport.fault_plan",
+    "FaultKind": "devsession.transport.fault_plan",
+    "FaultPlan": "devsession.transport.fault_plan",
+    "FaultyTransport": "devsession.transport.faults",
     "Pins": "devsession.transport.pins",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
@@ -110,11 +116,6 @@ _HOMES = {
     "ResetReport": "devsession.board.resets",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
-    "Fault": "devsession.transport.faults",
-    "FaultKind": "devsession.transport.faults",
-    "FaultPlan": "devsession.transport.faults",
-    "FaultyTransport": "devsession.transport.faults",
-    "Direction": "devsession.transport.recording",
     "connect": "devsession.links",
     "link": "devsession.links",
     "record": "devsession.cassette.recorder",

@@ -138,8 +138,10 @@ class Script:
         self._matched += len(expected)
         del self._pending[: len(expected)]
         self._said += expected
+        # A command begins; it is not pasted until the board says so.
         if expected.endswith((_END_OF_COMMAND, b"\x01", b"\x02", b"\x03")):
             self._said.clear()
+            self._window = 0
 
     def _tolerate(self, step: Step) -> None:
         """Go on after a difference that means nothing; raises what tells of one that does."""

@@ -25,7 +25,8 @@ import pytest
 from devsession.board.board import Board
 from devsession.errors import DevsessionError
 from devsession.links import link
-from devsession.transport.faults import Fault, FaultKind, FaultyTransport
+from devsession.transport.fault_plan import Fault, FaultKind
+from devsession.transport.faults import FaultyTransport
 from devsession.transport.recording import Direction
 
 WHOLE = bool(os.environ.get("DEVSESSION_SOAK"))

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from test_descriptor import Inbox
 
 from devsession.errors import LinkClosedError, LinkLostError
-from devsession.transport.faults import Fault, FaultKind, FaultPlan, FaultyTransport
+from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
+from devsession.transport.faults import FaultyTransport
 from devsession.transport.recording import Direction
 from devsession.transport.scripted import ScriptedTransport
 
