@@ -36,7 +36,7 @@ BOARDS = 32
 # Limits of the recovery, in seconds, shorter than by default: a storm waits for them often.
 STOP, RUNG, TIMEOUT = 0.6, 1.0, 0.4
 # No operation may take longer than all limits that it can meet together, and a loaded machine.
-GUARD = 30.0
+GUARD = 15.0
 
 ALTERING = {FaultKind.FLIP, FaultKind.DROP, FaultKind.DOUBLE, FaultKind.TRUNCATE}
 

@@ -280,6 +280,19 @@ def test_urls_that_name_no_cassette(url: str):
         connect(url)
 
 
+async def test_what_is_played_is_not_recorded_over_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "a.cassette"
+    async with connect("sim:", record=path) as board:
+        await board.eval("1")
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="not recorded again"):
+        connect(f"replay:{path}", record=path)
+    monkeypatch.setenv("DEVSESSION_RECORD", str(path))
+    async with connect(f"replay:{path}") as board:
+        await board.eval("1")
+    assert path.read_bytes() == before
+
+
 async def test_a_file_that_is_no_cassette_is_not_overwritten(tmp_path: Path):
     path = tmp_path / "thesis.txt"
     path.write_text("precious")
