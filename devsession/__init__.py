@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from devsession.board.running import Running
     from devsession.board.switches import Rung
     from devsession.cassette.recorder import record
+    from devsession.doctor.diagnose import diagnose
+    from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
@@ -30,13 +32,17 @@ if TYPE_CHECKING:
         DeviceResetError,
         DevsessionError,
         ExpectError,
+        HostNotFoundError,
+        HostUnreachableError,
         InterpreterNotFoundError,
         LinkClosedError,
         LinkError,
         LinkLostError,
+        NegotiationError,
         PortBusyError,
         PortNotFoundError,
         PortPermissionError,
+        PortRefusedError,
         ProtocolError,
         RawReplError,
         RecoveryError,
@@ -49,7 +55,9 @@ if TYPE_CHECKING:
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
+    from devsession.transport.ports import Port, list_ports
     from devsession.transport.recording import Direction
+    from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
 __all__ = [
     "AmbiguousBoardError",
@@ -73,14 +81,24 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "Finding",
+    "HostNotFoundError",
+    "HostUnreachableError",
     "InterpreterNotFoundError",
+    "Level",
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "NegotiationError",
     "Pins",
+    "Port",
+    "PortAdded",
     "PortBusyError",
+    "PortEvent",
     "PortNotFoundError",
     "PortPermissionError",
+    "PortRefusedError",
+    "PortRemoved",
     "ProtocolError",
     "Pulse",
     "Ran",
@@ -95,8 +113,11 @@ __all__ = [
     "UnrepresentableValueError",
     "UsageError",
     "connect",
+    "diagnose",
     "link",
+    "list_ports",
     "record",
+    "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
@@ -109,7 +130,13 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "Finding": "devsession.doctor.finding",
+    "Level": "devsession.doctor.finding",
     "Pins": "devsession.transport.pins",
+    "Port": "devsession.transport.ports",
+    "PortAdded": "devsession.transport.watch",
+    "PortEvent": "devsession.transport.watch",
+    "PortRemoved": "devsession.transport.watch",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reset": "devsession.board.resets",
@@ -117,6 +144,9 @@ _HOMES = {
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "connect": "devsession.links",
+    "diagnose": "devsession.doctor.diagnose",
+    "list_ports": "devsession.transport.ports",
+    "watch_ports": "devsession.transport.watch",
     "link": "devsession.links",
     "record": "devsession.cassette.recorder",
 }

@@ -8,6 +8,10 @@
     ├── AmbiguousBoardError         several do; carries their names
     ├── LinkError                   the byte stream to a board
     │   ├── PortNotFoundError       no such port
+    │   │   ├── HostNotFoundError       no such host
+    │   │   ├── HostUnreachableError    the host does not answer
+    │   │   └── PortRefusedError        the host does, but nobody listens at that port
+    │   ├── NegotiationError        what listens there does not speak RFC 2217, or not as it was asked to
     │   ├── PortBusyError           somebody holds it; says who
     │   ├── PortPermissionError     not allowed; says which group would be
     │   ├── LinkLostError           unplugged, or the process behind it is gone
@@ -111,6 +115,22 @@ class LinkError(DevsessionError):
 
 class PortNotFoundError(LinkError):
     """There is no such port."""
+
+
+class HostNotFoundError(PortNotFoundError):
+    """No host has that name."""
+
+
+class HostUnreachableError(PortNotFoundError):
+    """The host does not answer, or no way leads to it."""
+
+
+class PortRefusedError(PortNotFoundError):
+    """The host answers, but nobody listens at that port."""
+
+
+class NegotiationError(LinkError):
+    """What listens there does not speak RFC 2217, or has not what was asked of it, such as modem lines."""
 
 
 class PortBusyError(LinkError):

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from devsession.cassette.masks import Mask
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
-_KNOWN = "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, replay:CASSETTE"
+_KNOWN = (
+    "sim:, sim:NAME, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, "
+    "socket://HOST:PORT, rfc2217://HOST:PORT, replay:CASSETTE"
+)
+# Schemes of ports; a name without one is a port, too.
+_PORTS = frozenset({"", "id", "port"})
+# Those of pyserial's URL handlers that lead to a board somewhere else, and its loop back to the sender.
+_REMOTE = frozenset({"socket", "rfc2217", "loop"})
 
 
 def _silent(_: str) -> None:
@@ -31,9 +38,10 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
 
     ``pins`` is for serial ports: DTR and RTS at open, and how they reset the board.
     ``progress`` is told in words what takes long: fetching the interpreter of simulated boards, once. Raises UsageError
-    for a URL of no known kind, BoardNotFoundError for an id that no attached board has, SimulatorError.
+    for a URL of no known kind, BoardNotFoundError for an id that no attached board has, AmbiguousBoardError for one that several have,
+    SimulatorError.
     """
-    scheme = match[1].lower() if (match := _SCHEME.match(url)) else ""
+    scheme = _scheme(url)
     if scheme == "sim":
         from devsession.simulator.board import open_simulator
 
@@ -42,11 +50,29 @@ def link(url: str, progress: Callable[[str], None] = _silent, *, pins: Pins | No
         from devsession.cassette.player import ReplayTransport
 
         return ReplayTransport(url)
-    if scheme == "id":
-        return _by_serial_number(url.removeprefix("id:"), pins)
-    if scheme or not url:
-        raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
-    return _serial(url, pins)
+    if scheme in _REMOTE:
+        from devsession.transport.remote_port import RemoteTransport
+
+        return RemoteTransport(url, pins=pins)
+    if (path := port_named(url)) is not None:
+        return _serial(path, pins)
+    raise UsageError(f"{url!r} names no kind of board", hint=f"known are {_KNOWN}")
+
+
+def port_named(url: str) -> str | None:
+    """Return the path of the serial port of this computer that ``url`` names, ``None`` when it names another kind of board.
+
+    Raises what ``link`` raises for a port.
+    """
+    if _scheme(url) not in _PORTS or not url:
+        return None
+    from devsession.transport.selection import port_path
+
+    return port_path(url)
+
+
+def _scheme(url: str) -> str:
+    return match[1].lower() if (match := _SCHEME.match(url)) else ""
 
 
 def _serial(path: str, pins: Pins | None = None) -> Transport:
@@ -64,7 +90,7 @@ def connect(
     url: str,
     progress: Callable[[str], None] = _silent,
     *,
-    listening: bool = False,
+    listen: bool = False,
     recovery: Rung = Rung.PROMPT,
     power: PowerHook | None = None,
     pins: Pins | None = None,
@@ -73,19 +99,20 @@ def connect(
 ) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0`` or ``COM3``, or ``id:`` and a USB serial number; ``progress``
-    is told what takes long. With ``listening`` the board is left alone until ``attach``. ``recovery`` is how far bringing back a board that
-    does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with it what main.py moves. ``power`` is a function,
-    plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a cassette that everything on the link is written
-    to (default: the environment's DEVSESSION_RECORD, for boards that are not played themselves), ``mask`` what must not get there;
-    ``replay:CASSETTE`` plays it. Raises what ``link`` raises, UsageError for a mask of nothing; opening and attaching raise what
-    ``Board.attach`` does.
+    ``url`` is ``sim:`` for a simulated board, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, ``id:`` and a USB serial
+    number or an identity as ``list_ports`` gives it, or where a server of serial ports has the board: ``rfc2217://HOST:PORT``,
+    ``socket://HOST:PORT``; ``progress`` is told what takes long. With ``listen`` the board is left alone until ``attach``.
+    ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with
+    it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a
+    cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD, for boards that are not
+    played themselves), ``mask`` what must not get there;
+    ``replay:CASSETTE`` plays it. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
     recorded = _recorder(url, record, tuple(mask))
     transport = recorded(link(url, progress, pins=pins))
     return Board(
         transport,
-        listening=listening,
+        listen=listen,
         recovery=recovery,
         power=power,
         reopen=lambda: recorded(_again(url, transport.identity, progress, pins)),
@@ -115,16 +142,3 @@ def _again(url: str, identity: str, progress: Callable[[str], None], pins: Pins 
             raise BoardNotFoundError(f"{identity} is not attached", board=url)
         return _serial(found.path, pins)
     return link(url, progress, pins=pins)
-
-
-def _by_serial_number(wanted: str, pins: Pins | None) -> Transport:
-    from devsession.transport.ports import list_ports
-
-    ports = list_ports()
-    for port in ports:
-        if (port.serial_number or "").lower() == wanted.lower():
-            return _serial(port.path, pins)
-    attached = ", ".join(port.serial_number or port.path for port in ports)
-    raise BoardNotFoundError(
-        f"no board with the serial number {wanted} is attached", hint=f"attached: {attached or 'none'}"
-    )

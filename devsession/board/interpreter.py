@@ -11,7 +11,7 @@ from devsession.protocol.records import Key
 class Interpreter:
     """One board's interpreter, in its present life.
 
-    ``epoch`` counts the lives seen on this connection; ``deployed`` whether the helper is there, under this attach's nonce; ``user_ran``
+    ``epoch`` counts the lives seen on this connection; ``deployed`` whether the helper is there; ``user_ran``
     whether anything of the caller's ran in this life; ``free_heap`` in bytes, as last told; ``raw_paste`` whether it can be had, until
     the board shows otherwise.
     """
@@ -25,9 +25,8 @@ class Interpreter:
     _number: int = 0
 
     def attached(self, nonce: int) -> None:
-        """Know that the raw REPL was entered: records carry ``nonce`` from now on."""
+        """Know that the raw REPL was entered for the first time: records carry ``nonce`` from now on."""
         self.nonce = nonce
-        self.deployed = False
 
     def begin_epoch(self) -> None:
         """Forget what depended on the interpreter's life."""

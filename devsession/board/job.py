@@ -14,12 +14,12 @@ from devsession.errors import DeviceError, RemoteProtocolError
 from devsession.protocol.cooking import Uncook
 from devsession.protocol.events import Ending, Event, Finished, Output, PasteRefused, Started, Told
 from devsession.protocol.records import Kind
-from devsession.protocol.source import Mode
+from devsession.protocol.source import MAIN, Mode
 
 
 @dataclass(slots=True)
 class Job:
-    """A program for the board: its ``source``, how it is run, how it is called in tracebacks, and its deadline.
+    """A program for the board: its ``source``, how it is run, how it is called in tracebacks, its deadline, its namespace.
 
     ``feed``, where given, takes the output as it comes; ``more`` is set when there is some. ``log`` takes it too.
     """
@@ -29,6 +29,7 @@ class Job:
     program: str
     deadline: Deadline
     prelude: str = ""
+    namespace: int = MAIN
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
     log: OutputLog | None = None
@@ -37,6 +38,7 @@ class Job:
     started: bool = False
     pasted: bool = False
     paste_refused: bool = False
+    damages: int = 0
     free_heap: int | None = None
     _uncook: Uncook = field(default_factory=lambda: Uncook(cooked=False))
     _value: tuple[Kind, str] | None = None

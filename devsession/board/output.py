@@ -96,9 +96,8 @@ class OutputLog:
         finally:
             self._readers.discard(reader)
 
-    async def follow(self, over: Callable[[], bool], position: int | None = None) -> AsyncGenerator[Printed]:
-        """Yield what comes, from ``position`` on (``None``: from now on), until ``over()``; a reader who is too slow misses the oldest."""
-        position = self.end if position is None else position
+    async def follow(self, over: Callable[[], bool], position: int) -> AsyncGenerator[Printed]:
+        """Yield what comes after the first ``position`` bytes, until ``over()``; a reader who is too slow misses the oldest."""
         while True:
             pieces, position = self._since(position), self.end
             for piece in pieces:

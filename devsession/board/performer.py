@@ -29,6 +29,8 @@ from devsession.protocol.source import Mode
 
 # How long the helper may take to tell what it started last: a prompt answers in milliseconds.
 ASK_LIMIT = 1.0
+# How often a program that was damaged on its way is sent again.
+DAMAGES = 2
 # A plain raw command up to this size fits every board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 were not).
 PLAIN_ALWAYS = 2048
 # The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
@@ -112,7 +114,7 @@ class Performer:
         text = (
             ("" if self._interpreter.deployed else self._helper)
             + job.prelude
-            + sources.call(key, job.mode, job.source)
+            + sources.call(key, job.mode, job.source, job.namespace)
         )
         code = text.encode()
         room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))
@@ -135,6 +137,16 @@ class Performer:
         if job.paste_refused and self._interpreter.raw_paste:
             self._interpreter.raw_paste = False
             return "no raw-paste"
+        if sources.is_refusal(finished.error):
+            job.damages += 1
+            if job.damages > DAMAGES:
+                raise RemoteProtocolError(
+                    f"{job.program} was damaged on its way {job.damages} times, and was not run",
+                    board=self._prompt.url,
+                    phase="exec",
+                    hint="a slower baud rate, a shorter cable or a link with flow control",
+                )
+            return "damaged on its way"
         if finished.ending is Ending.FRAMED and not finished.error:
             if not job.pasted:
                 raise RemoteProtocolError(

@@ -22,6 +22,9 @@ from devsession.transport.base import Transport
 
 _E = TypeVar("_E", bound=Event)
 
+# A greeting is shorter, and may come in pieces.
+_RECENT = 256
+
 
 class Prompt:
     """The conversation with one board, one request at a time; the caller sees to that.
@@ -41,6 +44,8 @@ class Prompt:
         self.job: Job | None = None
         self.failure: RecoveryError | None = None
         self._random_bits = transport.random_bits
+        # What came last at the raw prompt, and whether a greeting was among it.
+        self._recent, self._greeted = b"", False
         self._awaited: tuple[type[Any] | tuple[type[Any], ...], asyncio.Future[Any]] | None = None
 
     # Listener of the wire
@@ -48,8 +53,7 @@ class Prompt:
     def happened(self, event: Event) -> None:
         """Take one event from the wire."""
         if isinstance(event, Stray):
-            self.background.append(event.data)
-            self.output.append(event.data)
+            self._stray(event.data)
         elif self.job is not None:
             self.job.take(event)
         if self._awaited is not None and isinstance(event, self._awaited[0]) and not self._awaited[1].done():
@@ -61,6 +65,13 @@ class Prompt:
         self.output.wake()
         if self._awaited is not None and not self._awaited[1].done():
             self._awaited[1].set_exception(error)
+
+    def _stray(self, data: bytes) -> None:
+        self.background.append(data)
+        self.output.append(data)
+        if self.is_ready:
+            self._recent = (self._recent + data)[-_RECENT:]
+            self._greeted |= bool(re.search(GREETING, self._recent))
 
     async def wait(self, kind: type[_E] | tuple[type[_E], ...], deadline: Deadline) -> _E:
         """Wait for an event of one kind, or of several; raises TimeoutError, and what ends the wire."""
@@ -87,6 +98,9 @@ class Prompt:
             raise self.wire.lost
         if not self.is_ready:
             await self.enter(deadline)
+        elif self._greeted:
+            # It seems to have started anew by itself. What is there now tells the next reply: the helper, or its absence.
+            await self._enter(deadline, PATIENT)
 
     async def relink(self, transport: Transport) -> None:
         """Go on over a new link to the same board; raises what opening it raises, and then stays with the old one."""
@@ -101,17 +115,11 @@ class Prompt:
 
         Raises RawReplError that names what answered instead, LinkLostError. When cancelled the board may be in either REPL.
         """
-        with log.phase("enter", board=self.url):
-            self.wire.enter(approach)
-            try:
-                attached = await self.wait(Attached, deadline)
-            except TimeoutError:
-                raise self._no_raw_repl(deadline) from None
-        if self.interpreter.nonce is not None and (reset or re.search(GREETING, attached.noise)):
+        noise = await self._enter(deadline, approach)
+        if self.interpreter.nonce is not None and (reset or re.search(GREETING, noise)):
             self.interpreter.begin_epoch()
-        if attached.noise:
-            self.output.append(attached.noise)
-        self.interpreter.attached(self._random_bits(NONCE_BITS))
+        if self.interpreter.nonce is None:
+            self.interpreter.attached(self._random_bits(NONCE_BITS))
         self.failure = None
 
     async def leave(self, deadline: Deadline) -> None:
@@ -128,6 +136,18 @@ class Prompt:
                         board=self.url,
                         phase="detach",
                     ) from None
+
+    async def _enter(self, deadline: Deadline, approach: Approach) -> bytes:
+        with log.phase("enter", board=self.url):
+            self.wire.enter(approach)
+            try:
+                attached = await self.wait(Attached, deadline)
+            except TimeoutError:
+                raise self._no_raw_repl(deadline) from None
+        self._recent, self._greeted = b"", False
+        if attached.noise:
+            self.output.append(attached.noise)
+        return attached.noise
 
     def _no_raw_repl(self, deadline: Deadline) -> RawReplError:
         heard = self.wire.heard

@@ -24,7 +24,7 @@ from devsession.errors import (
     RemoteProtocolError,
 )
 from devsession.protocol.commands import Command
-from devsession.protocol.entry import PATIENT
+from devsession.protocol.entry import EAGER, PATIENT
 from devsession.protocol.events import Ending, Finished, Output, Rebooted
 from devsession.protocol.source import Mode
 
@@ -35,6 +35,10 @@ REFUSAL_TIME = 0.25
 # How long to wait for a sign of life after a reset that is not announced: boot.py and main.py may print nothing.
 SIGN_TIME = 3.0
 _PROMPT = r">>> \Z|REPL\.|to reload\."
+_BOOTLOADERS = {
+    "machine": b"import machine\nmachine.bootloader()",
+    "microcontroller": b"import microcontroller as m\nm.on_next_reset(m.RunMode.BOOTLOADER)\nm.reset()",
+}
 _CHIPS = ("__import__('machine').unique_id()", "bytes(__import__('microcontroller').cpu.uid)")
 
 
@@ -102,6 +106,21 @@ class Resetter:
                 raise self._late("the soft reset did not end", deadline) from None
             raise
 
+    async def catch(self, deadline: Deadline) -> None:
+        """Reset the board from outside, if it has a switch, and enter the raw REPL before its main.py keeps us from it."""
+        rung = next((rung for rung in (Rung.HARD, Rung.POWER) if self._switches.has(rung)), None)
+        with log.phase("catch", board=self._prompt.url, switch=rung.name.lower() if rung else None):
+            if rung is not None:
+                await self._switch(rung, deadline)
+            await self._switches.come_back(deadline, EAGER)
+
+    async def bootloader(self, deadline: Deadline) -> None:
+        """Start the chip's boot loader; raises DeviceError where the board has no function for it."""
+        await self._prompt.ensure(deadline)
+        chip = "microcontroller" if await self._has("microcontroller", deadline) else "machine"
+        await self._leap(_BOOTLOADERS[chip], "the boot loader", deadline)
+        self._prompt.interpreter.begin_epoch()
+
     # How each kind begins
 
     async def _soft(self, deadline: Deadline) -> None:
@@ -110,11 +129,15 @@ class Resetter:
         self._prompt.wire.restart()
 
     async def _machine(self, deadline: Deadline) -> None:
+        await self._prompt.ensure(deadline)
+        await self._leap(b"import machine\nmachine.reset()", "machine.reset()", deadline)
+
+    async def _leap(self, code: bytes, what: str, deadline: Deadline) -> None:
+        """Run code that ends the interpreter: no answer is the right one; raises DeviceError when it refuses."""
         prompt = self._prompt
-        await prompt.ensure(deadline)
-        prompt.job = job = Job("", Mode.EXEC, "machine.reset()", deadline, log=prompt.output)
+        prompt.job = job = Job("", Mode.EXEC, what, deadline, log=prompt.output)
         try:
-            prompt.wire.submit(Command(b"import machine\nmachine.reset()", None))
+            prompt.wire.submit(Command(code, None))
             event = await prompt.wait((Finished, Output), Deadline.after(REFUSAL_TIME))
         except (TimeoutError, LinkError):
             event = None
@@ -122,7 +145,7 @@ class Resetter:
             prompt.job = None
         if isinstance(event, Finished) and event.ending is Ending.FRAMED:
             raise job.conclude(event, prompt.url).error or RemoteProtocolError(
-                "machine.reset() returned", board=prompt.url, phase="reset"
+                f"{what} returned", board=prompt.url, phase="reset"
             )
         self._let_go()
 
@@ -187,6 +210,13 @@ class Resetter:
             if isinstance(value, bytes):
                 return value
         return None
+
+    async def _has(self, module: str, deadline: Deadline) -> bool:
+        try:
+            await self._eval(f"__import__({module!r}) is None", deadline)
+        except DeviceError:
+            return False
+        return True
 
     async def _start_files(self, deadline: Deadline) -> list[str]:
         there = await self._eval("__import__('os').listdir()", deadline)

@@ -89,6 +89,10 @@ class Wire:
         """Leave the board alone: whatever it prints is its own."""
         self._ask(self.engine.let_go)
 
+    def type(self, data: bytes) -> None:
+        """Send bytes that mean nothing to the engine: it is not in the raw REPL."""
+        self._ask(lambda: self.engine.type(data))
+
     def leave(self) -> None:
         """Ask for the friendly REPL."""
         self._ask(self.engine.leave)

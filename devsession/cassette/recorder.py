@@ -22,7 +22,8 @@ from devsession.transport.wrapper import WrappedTransport
 SAME_ENTRY = 0.005
 # One entry is one line of a file that people look at.
 ENTRY_LIMIT = 4096
-_CALL = re.compile(rb"_devsession\((\d+),(\d+),\d")
+_CHECK = re.compile(rb'""",(\d{6})[,)]')
+_CALL = re.compile(rb"_devsession\d*\((\d+),(\d+),\d")
 
 
 def record(transport: Transport, path: str | Path, *, mask: Iterable[Mask] = ()) -> Transport:
@@ -60,6 +61,7 @@ class RecordingTransport(WrappedTransport):
         self._queue: deque[_Pending] = deque()
         self._streams = {"to": MaskedStream(masks, records=False), "from": MaskedStream(masks, records=True)}
         self._decided: dict[str, deque[Cell]] = {"to": deque(), "from": deque()}
+        self._masked_program = False
         self._timer: asyncio.TimerHandle | None = None
         self._given_up = False
 
@@ -200,6 +202,8 @@ class RecordingTransport(WrappedTransport):
                 if len(decided) < entry.size:
                     return False
                 cells = [decided.popleft() for _ in range(entry.size)]
+                if entry.kind == "to":
+                    self._mask_checks(cells)
                 value = b"".join(cell for cell, _ in cells)
                 if entry.kind == "to" and (masked := _ranges(cells)):
                     fields = {**fields, "masked": masked}
@@ -211,6 +215,16 @@ class RecordingTransport(WrappedTransport):
             self._given_up = True
             asyncio.get_running_loop().call_soon(self._give_up)
         return True
+
+    def _mask_checks(self, cells: list[Cell]) -> None:
+        """Mask the check of each program in which something was masked: it is made of all the text."""
+        at = 0
+        for match in _CHECK.finditer(b"".join(cell for cell, _ in cells)):
+            if self._masked_program or any(masked for _, masked in cells[at : match.start()]):
+                cells[match.start(1) : match.end(1)] = [(b"1", True)] * len(match[1])
+            self._masked_program = False
+            at = match.end()
+        self._masked_program |= any(masked for _, masked in cells[at:])
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

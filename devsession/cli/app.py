@@ -18,7 +18,14 @@ COMMANDS = {
     "eval": ("devsession.cli.execute", 'Print the value of an expression: devsession eval "2**100"'),
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
     "info": ("devsession.cli.info", "Tell which interpreter a board runs"),
-    "reset": ("devsession.cli.reset", "Start a board's interpreter anew"),
+    "monitor": ("devsession.cli.monitor", "Print what a board prints, without disturbing it"),
+    "repl": ("devsession.cli.repl", "Work at a board's own prompt; Ctrl-] leaves"),
+    "reset": ("devsession.cli.reset", "Start a board anew: --soft, --hard or --run"),
+    "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
+    "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),
+    "bootloader": ("devsession.cli.reset", "Start a board's boot loader, for new firmware"),
+    "boards": ("devsession.cli.boards", "List the boards attached; --watch tells what comes and goes"),
+    "doctor": ("devsession.cli.doctor", "Examine a board and its port: what is wrong, and what cures it"),
     "record": (
         "devsession.cli.cassettes",
         "Run a command and record all that passes between it and the board",
@@ -32,8 +39,8 @@ EPILOG = """
 A board is named by
   sim:                  a simulated board, made for this command
   sim:NAME              one that `devsession sim serve NAME` keeps
-  /dev/ttyACM0, COM3    a serial port
-  id:SERIAL             the board with this USB serial number
+  /dev/ttyACM0, COM3    a serial port (as in mpremote: a0, u0, c3)
+  id:SERIAL             the board with this USB serial number or identity
   replay:CASSETTE       a recording made by `devsession record`
   without -b            $DEVSESSION_BOARD, else the one board attached
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from devsession.board.board import EXEC_TIMEOUT
+from devsession.board.connection import EXEC_TIMEOUT
 from devsession.cli.json_values import to_json
 from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude, tell

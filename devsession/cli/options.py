@@ -73,7 +73,8 @@ def the_board(named: str | None) -> str:
         return named
     from devsession.transport.ports import list_ports
 
-    ports = list_ports()
+    # The second port of a device is not another board.
+    ports = [port for port in list_ports() if "#" not in port.identity]
     if len(ports) == 1:
         return ports[0].path
     if ports:

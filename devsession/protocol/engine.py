@@ -5,15 +5,17 @@ Feed it any split of a transcript and it tells the same story.
 
 from __future__ import annotations
 
+import re
+
 from devsession.errors import LocalProtocolError, RemoteProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.conversation import Conversation
-from devsession.protocol.entry import BANNER, BANNER_TAIL, PATIENT, Approach, Entry
+from devsession.protocol.entry import BANNER, BANNER_TAIL, GREETING, PATIENT, Approach, Entry
 from devsession.protocol.events import Attached, Detached, Event, Rebooted
 from devsession.protocol.reply import Reply
 from devsession.protocol.states import Move, State
 
-FRIENDLY_PROMPT = b">>> "
+_LEFT = GREETING + b"|>>> "
 
 
 class Engine:
@@ -84,6 +86,11 @@ class Engine:
         """Leave the board alone, whatever it does: what it prints is stray until the raw REPL is entered."""
         self._conversation.move(Move.LET_GO)
         self._entry = self._reply = None
+
+    def type(self, data: bytes) -> None:
+        """Send bytes as somebody at a terminal would. Only while the board is left alone."""
+        self._conversation.move(Move.TYPE)
+        self._conversation.write(data)
 
     def leave(self) -> None:
         """Ask for the friendly REPL; Detached follows. Only at the raw prompt."""
@@ -159,7 +166,9 @@ class Engine:
             self._conversation.stray(buffer.clear())
 
     def _leaving(self) -> None:
+        # The greeting says it; the prompt behind it may look like anything (sys.ps1).
         buffer, titles = self._conversation.buffer, self._conversation.titles
-        if buffer.find(FRIENDLY_PROMPT) >= 0:
+        if left := re.search(_LEFT, bytes(buffer)):
             self._conversation.move(Move.FRIENDLY)
-            self._conversation.tell(Detached(titles.feed(buffer.clear()) + titles.flush()))
+            self._conversation.tell(Detached(titles.feed(buffer.take(left.end())) + titles.flush()))
+            self._conversation.stray(buffer.clear())

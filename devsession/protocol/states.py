@@ -47,6 +47,7 @@ class Move(Enum):
     PROMPT = "prompt"
     REBOOT = "reboot"
     RESTART = "restart"
+    TYPE = "type"
     LEAVE = "leave"
     FRIENDLY = "friendly"
     LET_GO = "let go"
@@ -54,7 +55,7 @@ class Move(Enum):
 
 
 _SPECIFIC: dict[State, dict[Move, State]] = {
-    State.DETACHED: {Move.RESTART: State.DETACHED},
+    State.DETACHED: {Move.RESTART: State.DETACHED, Move.TYPE: State.DETACHED},
     State.ENTERING: {Move.BANNER: State.READY},
     State.READY: {
         Move.SUBMIT: State.SENT,

@@ -15,6 +15,7 @@ from devsession.simulator.pseudo_terminal import set_idle
 from devsession.simulator.url import SimUrl
 from devsession.transport.base import Transport
 from devsession.transport.descriptor import DescriptorTransport
+from devsession.transport.holders import holder_of
 
 
 def open_simulator(url: str, *, progress: Progress = lambda _: None) -> Transport:
@@ -112,7 +113,9 @@ def _open_exclusively(path: Path, url: str) -> int:
         set_idle(descriptor)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise PortBusyError("another program has this board open", board=url) from error
+        holder = holder_of(str(path))
+        by = f" by {holder}" if holder else ""
+        raise PortBusyError(f"the board is in use{by}", holder=holder, board=url) from error
     except (OSError, termios.error) as error:
         os.close(descriptor)
         raise BoardNotFoundError(f"{path} is no terminal: {error}", board=url) from error

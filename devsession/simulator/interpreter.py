@@ -22,6 +22,8 @@ VARIABLE = "DEVSESSION_MICROPYTHON"
 LEAST_VERSION = (1, 20)
 # In a directory that holds a fetched interpreter: the words that start it, with the directory as {place}.
 START = "start.json"
+# The directory of the interpreter in the cache.
+PLACE = "unix"
 # Printed by the interpreter: its version, then the modules that it was built without.
 PROBE = """
 import sys
@@ -78,9 +80,9 @@ async def find_interpreter(progress: Progress = lambda _: None) -> Interpreter:
     return await _examine(fetched(cache_directory()) or await _fetch(progress), "cache")
 
 
-def fetched(cache: Path) -> tuple[str, ...] | None:
-    """Return how the interpreter in the directory ``cache`` is started, ``None`` when none is there."""
-    place = cache / "unix"
+def fetched(cache: Path, name: str = PLACE) -> tuple[str, ...] | None:
+    """Return how what was fetched into ``cache`` under ``name`` is started, ``None`` when nothing was."""
+    place = cache / name
     try:
         words = json.loads((place / START).read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from devsession.errors import LinkError
+from devsession.transport.pins import Pins
 
 # How long `close` waits for bytes that the other side has not taken yet, in seconds (DESIGN: close 2 s).
 CLOSE_TIMEOUT = 2.0
@@ -58,13 +59,14 @@ class Transport(abc.ABC):
     """A link to one board: bytes in, bytes out.
 
     ``url`` is how the user names it, ``identity`` what locks and caches are keyed by (known before opening), ``flow`` what it can
-    hold, ``lines`` its modem lines or ``None`` where the medium has none.
+    hold, ``lines`` its modem lines or ``None`` where the medium has none, ``pins`` what becomes of them.
     """
 
     url: str
     identity: str
     flow: Flow = CONTROLLED
     lines: ModemLines | None = None
+    pins: Pins = Pins()
 
     def random_bits(self, count: int) -> int:
         """Return ``count`` random bits for a conversation over this link; a link that plays a recording returns those recorded."""
@@ -72,12 +74,14 @@ class Transport(abc.ABC):
 
     @property
     def can_reset(self) -> bool:
-        """Whether the link can reset the board: by its modem lines, or because a simulator is behind it."""
-        return False
+        """Whether the link can reset the board: the pins say how the modem lines do that, or a simulator is behind it."""
+        return self.pins.pulse is not None and self.lines is not None
 
     async def reset_board(self) -> None:
         """Reset the board by means of the link, which may be lost with that; raises LinkError where it cannot."""
-        raise LinkError("this link has no reset line", board=self.url, phase="reset")
+        if self.pins.pulse is None or self.lines is None:
+            raise LinkError("this link has no reset line", board=self.url, phase="reset")
+        await self.pins.pulse.give(self.lines, self.pins)
 
     async def prepare(self) -> None:  # noqa: B027 - most links need nothing
         """Do once what an open needs and what may take minutes, such as fetching an interpreter; it has limits of its own."""

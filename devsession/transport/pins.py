@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from devsession.transport.base import ModemLines
+if TYPE_CHECKING:
+    from devsession.transport.base import ModemLines
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,9 +19,10 @@ class Pulse:
     async def give(self, lines: ModemLines, pins: Pins) -> None:
         """Reset the board, and leave the lines as ``pins`` has them; when cancelled they stay as the last step left them."""
         for dtr, rts, seconds in self.steps:
-            lines.set(dtr=dtr, rts=rts)
+            # In a thread: behind a network port each change waits for its acknowledgement.
+            await asyncio.to_thread(lines.set, dtr=dtr, rts=rts)
             await asyncio.sleep(seconds)
-        lines.set(dtr=pins.dtr, rts=pins.rts)
+        await asyncio.to_thread(lines.set, dtr=pins.dtr, rts=pins.rts)
 
 
 # Espressif's circuit of two transistors, on its boards with a USB bridge and in chips with USB of their own: RTS alone is EN (reset), DTR
@@ -40,3 +43,12 @@ class Pins:
     dtr: bool | None = True
     rts: bool | None = True
     pulse: Pulse | None = None
+
+
+# Bridges and chips that Espressif's boards have; on others the pulse does nothing.
+_ESPRESSIF_VENDORS = frozenset({0x303A, 0x10C4, 0x1A86, 0x0403})
+
+
+def pins_of(vid: int | None) -> Pins:
+    """Return what the lines of a device of this USB vendor probably do."""
+    return Pins(pulse=ESPRESSIF) if vid in _ESPRESSIF_VENDORS else Pins()

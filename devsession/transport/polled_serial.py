@@ -56,7 +56,7 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
     """A serial port at ``path``, polled; ``baudrate`` in bits a second, ``pins`` for DTR and RTS."""
 
     def __init__(self, path: str, *, baudrate: int = _BAUDRATE, pins: Pins | None = None) -> None:
-        self._pins = pins or Pins()
+        self.pins = pins or Pins()
         self.url = path
         self.identity = identity_at(path)
         # A name such as COM3 tells nothing of what is behind it.
@@ -93,26 +93,14 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
             port = serial.Serial(None, self._baudrate, timeout=0, exclusive=True)
             port.port = self.url
             # What is set before the open is applied by it; None keeps pyserial's own, which asserts them.
-            if self._pins.dtr is not None:
-                port.dtr = self._pins.dtr
-            if self._pins.rts is not None:
-                port.rts = self._pins.rts
+            if self.pins.dtr is not None:
+                port.dtr = self.pins.dtr
+            if self.pins.rts is not None:
+                port.rts = self.pins.rts
             port.open()
         except OSError as error:
             raise _refusal(self.url, str(error)) from error
         return port
-
-    @property
-    def can_reset(self) -> bool:
-        """Whether the pins say how the lines reset the board."""
-        return self._pins.pulse is not None
-
-    async def reset_board(self) -> None:
-        """Give the reset pulse; raises LinkError where there is none."""
-        if self._pins.pulse is None or self.lines is None:
-            await super().reset_board()
-        else:
-            await self._pins.pulse.give(self.lines, self._pins)
 
     def write(self, data: bytes) -> None:
         """Send ``data`` after all that was written before."""

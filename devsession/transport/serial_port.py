@@ -24,7 +24,7 @@ from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, CONTROLLED, Flow
 from devsession.transport.descriptor import DescriptorTransport
 from devsession.transport.holders import holder_of
 from devsession.transport.modem_lines import SerialLines, set_lines
-from devsession.transport.pins import Pins
+from devsession.transport.pins import Pins, pins_of
 from devsession.transport.ports import Port, find_port, list_ports, port_identity
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class SerialTransport(DescriptorTransport):
         super().__init__(path, identity=identity, flow=CONTROLLED if held else _flow_of(path, port))
         self._path = path
         self._baudrate = baudrate
-        self._pins = pins or Pins()
+        self.pins = pins or pins_of(port.vid if port else None)
         self._exclusive = exclusive
         self._serial: Serial | None = None
 
@@ -78,18 +78,6 @@ class SerialTransport(DescriptorTransport):
                         await asyncio.sleep(_POLL)
         finally:
             self.abort()
-
-    @property
-    def can_reset(self) -> bool:
-        """Whether the pins say how the lines reset the board, and the port has lines."""
-        return self._pins.pulse is not None and self.lines is not None
-
-    async def reset_board(self) -> None:
-        """Give the reset pulse; raises LinkError where there is none. When cancelled the lines stay as the step left them."""
-        if self._pins.pulse is None or self.lines is None:
-            await super().reset_board()
-        else:
-            await self._pins.pulse.give(self.lines, self._pins)
 
     async def _open_descriptor(self) -> int:
         # Opening can block (a driver that waits for a carrier): it happens in a thread of its own, and a caller who no longer waits
@@ -114,7 +102,7 @@ class SerialTransport(DescriptorTransport):
         port.baudrate = self._baudrate
         port.exclusive = self._exclusive
         # To pyserial this means no more than: leave DTR alone. Of RTS it has no such option.
-        port.dsrdtr = self._pins.dtr is None
+        port.dsrdtr = self.pins.dtr is None
         try:
             self._check()
             port.open()
@@ -135,7 +123,7 @@ class SerialTransport(DescriptorTransport):
         if self._exclusive:
             # Keeps out those who do not ask for the lock. Never on a PTY: there the flag outlives us and locks out all but root.
             fcntl.ioctl(fd, termios.TIOCEXCL)
-        if self._pins.dtr is None or self._pins.rts is None:
+        if self.pins.dtr is None or self.pins.rts is None:
             settings = termios.tcgetattr(fd)
             settings[2] &= ~termios.HUPCL
             termios.tcsetattr(fd, termios.TCSANOW, settings)
@@ -143,7 +131,7 @@ class SerialTransport(DescriptorTransport):
             # Where the driver has it (FTDI): answers at once instead of after 16 ms. pyserial turns a refusal into a ValueError.
             port.set_low_latency_mode(True)
         try:
-            set_lines(fd, self._pins.dtr, self._pins.rts)
+            set_lines(fd, self.pins.dtr, self.pins.rts)
         except OSError as error:
             if error.errno not in _NO_LINES:
                 raise

@@ -57,6 +57,26 @@ class Damaged(WrappedTransport):
         self.abort()
 
 
+@pytest.mark.parametrize("size", [10, 5000])
+async def test_a_program_damaged_on_its_way_is_not_run_but_sent_again(size: int):
+    damaged = Damaged("sim:")
+    async with Board(damaged) as board:
+        await board.exec("ran = 0")
+
+        def flip(data: bytes) -> bytes:
+            damaged.swallow = (lambda data: data) if b"ran" in data else flip
+            return data.replace(b"ran", b"rat")
+
+        damaged.swallow = flip
+        await board.exec("ran += 1\n" + "#" * size)
+        assert await board.eval("ran, 'rat' in globals()") == (1, False)
+        damaged.swallow = lambda data: data.replace(b"ran", b"rat")
+        with pytest.raises(RemoteProtocolError, match="damaged on its way 3 times, and was not run"):
+            await board.exec("ran += 1")
+        damaged.swallow = lambda data: data
+        assert await board.eval("ran") == 1
+
+
 async def test_a_loss_while_a_program_runs():
     damaged = Damaged("sim:")
     async with Board(damaged) as board:

@@ -84,7 +84,7 @@ async def test_absent_files_are_told(tmp_path: Path):
 
 async def test_a_board_that_is_only_listened_to_is_not_disturbed(files: Path):
     (files / "main.py").write_text("import time\nwhile True:\n print('on')\n time.sleep(0.01)\n")
-    async with connect(f"sim:?root={files}", listening=True) as board:
+    async with connect(f"sim:?root={files}", listen=True) as board:
         for _ in range(5):
             await board.expect("on\r\n")
         assert b"KeyboardInterrupt" not in bytes(board.output)
@@ -162,7 +162,7 @@ async def test_a_board_that_does_not_come_back_is_told_in_time(tmp_path: Path):
 
 async def test_a_hung_board_is_reset_from_outside(tmp_path: Path):
     (tmp_path / "main.py").write_text(DEAF)
-    async with connect(f"sim:?root={tmp_path}", listening=True) as board:
+    async with connect(f"sim:?root={tmp_path}", listen=True) as board:
         await board.expect("deaf")
         (tmp_path / "main.py").write_text("")
         report = await board.reset(Reset.LINE)

@@ -2,8 +2,8 @@
 
 What "right" can mean: values, exit codes, and whether a program ended well travel in records with a check, so they are right or an error is
 raised, whatever is lost or flipped on the way from the board. What a program prints has no check: bytes of it that are flipped, lost or
-doubled are so in `output`, without an error. Nothing checks what goes to the board either: a program that arrives altered is another
-program. So after such a fault on the way up only the end, the error's type and the board afterwards are looked at.
+doubled are so in `output`, without an error. On the way up only the text of a program has a check, not the helper that makes it nor the
+call round it. So after bytes were altered that way only the end, the error's type and the board afterwards are looked at.
 
 DEVSESSION_SEED=1234 runs the one case of that seed.
 """

@@ -93,33 +93,93 @@ def test_a_busy_board_names_its_holder(tmp_path: Path):
         assert devsession("-b", link, "exec", "print(2)") == "2\n"
 
 
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A text and a binary file to be moved."""
+    (tmp_path / "text.txt").write_text("over the wire\n" * 100)
+    (tmp_path / "binary.bin").write_bytes(bytes(range(256)) * 20)
+    return tmp_path
+
+
+def test_a_named_board_is_shared_by_processes_one_after_another():
+    with serving("bench"):
+        for number in range(3):
+            assert devsession("-b", "sim:bench", "exec", f"x = {number} + globals().get('x', 0)") == ""
+        assert devsession("-b", "sim:bench", "eval", "x") == "3\n"
+        with subprocess.Popen(
+            [*DEVSESSION, "-b", "sim:bench", "run", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as holder:
+            assert holder.stdin is not None
+            assert holder.stdout is not None
+            holder.stdin.write("print('on')\nwhile True: pass")
+            holder.stdin.close()
+            assert holder.stdout.readline() == "on\n"
+            second = subprocess.run(
+                [*DEVSESSION, "-b", "sim:bench", "eval", "x"], capture_output=True, text=True, check=False
+            )
+            assert second.returncode == 3
+            assert f"(pid {holder.pid})" in second.stderr
+            holder.send_signal(signal.SIGINT)
+            assert holder.wait(10) == 130
+        assert devsession("-b", "sim:bench", "eval", "x") == "3\n"
+
+
 @pytest.mark.peer
-def test_mpremote_works_on_it(tmp_path: Path):
-    link = str(tmp_path / "board")
-    (tmp_path / "file.txt").write_text("over the wire\n" * 100)
-    mpremote = [BIN / "mpremote", "connect", link]
+def test_mpremote_works_on_it(files: Path):
+    link = str(files / "board")
+    mpremote = [BIN / "mpremote", "connect", link, "resume"]
     with serving("--path", link):
-        assert run(*mpremote, "resume", "exec", "print(6*7)").strip() == "42"
-        run(*mpremote, "fs", "cp", str(tmp_path / "file.txt"), ":file.txt")
-        assert run(*mpremote, "fs", "cat", ":file.txt").replace("\r", "") == "over the wire\n" * 100
+        assert run(*mpremote, "exec", "print(6*7)").strip() == "42"
+        run(*mpremote, "fs", "cp", files / "text.txt", files / "binary.bin", ":")
+        assert run(*mpremote, "fs", "cat", ":text.txt").replace("\r", "") == "over the wire\n" * 100
+        run(*mpremote, "fs", "cp", ":binary.bin", files / "back.bin")
+        assert (files / "back.bin").read_bytes() == (files / "binary.bin").read_bytes()
+        assert {line.split()[-1] for line in run(*mpremote, "fs", "ls").splitlines()[1:]} == {
+            "text.txt",
+            "binary.bin",
+        }
+        run(*mpremote, "exec", "x = 1")
         run(*mpremote, "soft-reset")
-        assert devsession("-b", link, "eval", "__import__('os').listdir()") == "['file.txt']\n"
+        assert devsession("-b", link, "eval", "'x' in globals()") == "False\n"
 
 
 @pytest.mark.peer
-def test_mpytool_works_on_it(tmp_path: Path):
-    link = str(tmp_path / "board")
+def test_mpytool_works_on_it(files: Path):
+    link = str(files / "board")
+    mpytool = [BIN / "mpytool", "-p", link]
     with serving("--path", link):
-        assert run(BIN / "mpytool", "-p", link, "exec", "print(6*7)").strip() == "42"
+        assert run(*mpytool, "exec", "print(6*7)").strip() == "42"
+        run(*mpytool, "cp", files / "text.txt", files / "binary.bin", ":/")
+        run(*mpytool, "cp", ":/binary.bin", files / "back.bin")
+        assert (files / "back.bin").read_bytes() == (files / "binary.bin").read_bytes()
+        listed = run(*mpytool, "ls")
+        assert "text.txt" in listed
+        assert "binary.bin" in listed
+        run(*mpytool, "exec", "x = 1")
+        run(*mpytool, "reset")
+        assert devsession("-b", link, "eval", "'x' in globals()") == "False\n"
 
 
 @pytest.mark.peer
-def test_belay_works_on_it(tmp_path: Path):
-    link = str(tmp_path / "board")
+def test_belay_works_on_it(files: Path):
+    link = str(files / "board")
+    source = files / "source"
+    source.mkdir()
+    (source / "mod.py").write_text("X = 5\n")
+    (source / "data.bin").write_bytes(bytes(range(256)) * 10)
     code = (
-        "import sys, belay\ndevice = belay.Device(sys.argv[1])\n@device.task\ndef add(a, b):\n    return a + b\n"
-        "print(add(40, 2))\ndevice.close()"
+        "import sys, belay\ndevice = belay.Device(sys.argv[1])\nprint(device('6*7'))\n"
+        "@device.task\ndef add(a, b):\n    return a + b\nprint(add(40, 2))\n"
+        "device.sync(sys.argv[2], '/')\ndevice('import mod')\nprint(device('mod.X'))\ndevice.close()"
     )
-    (tmp_path / "program.py").write_text(code)
+    (files / "program.py").write_text(code)
     with serving("--path", link):
-        assert run(sys.executable, "-W", "ignore", tmp_path / "program.py", link).strip() == "42"
+        said = run(sys.executable, "-W", "ignore", files / "program.py", link, source)
+        assert said.split() == ["42", "42", "5"]
+        assert (
+            devsession("-b", link, "eval", "open('data.bin', 'rb').read() == bytes(range(256)) * 10")
+            == "True\n"
+        )

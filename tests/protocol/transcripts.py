@@ -30,6 +30,8 @@ from devsession.protocol.records import Key, Kind, Record, encode
 
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 FRIENDLY = b'\r\nMicroPython v1.28.0 on 2026-01-01; mps2-an385 with Cortex-M3\r\nType "help()" for more information.\r\n>>> '
+# Where its greeting ends.
+GREETED = FRIENDLY.index(b"Type")
 KEY = Key(0x1F2E3D4C, 0x2A)
 ZERO_DIVISION = b'Traceback (most recent call last):\r\n  File "<stdin>", line 1, in <module>\r\nZeroDivisionError: divide by zero\r\n'
 SYNTAX = b'Traceback (most recent call last):\r\n  File "<stdin>", line 1\r\nSyntaxError: invalid syntax\r\n'
@@ -158,7 +160,18 @@ MODES = [
         Stray(b"OK\r\nweicher reboot\r\n>hello>>> \r\n" + BANNER),
         Rebooted(),
     ),
-    at_prompt("leave", [LEAVE, Host(b"\x02"), Device(FRIENDLY)], Detached(FRIENDLY)),
+    at_prompt(
+        "leave",
+        [LEAVE, Host(b"\x02"), Device(FRIENDLY)],
+        Detached(FRIENDLY[:GREETED]),
+        Stray(FRIENDLY[GREETED:]),
+    ),
+    at_prompt(
+        "leave to a changed prompt",
+        [LEAVE, Host(b"\x02"), Device(FRIENDLY[:GREETED] + b"$ ")],
+        Detached(FRIENDLY[:GREETED]),
+        Stray(b"$ "),
+    ),
 ]
 
 PLAIN = [

@@ -13,6 +13,13 @@ from devsession.transport.scripted import Expect, ExpectUntil, Lose, Reply, Scri
 HELLO = [Expect(b"hello\n"), Reply(b"hi "), Reply(b"there"), ExpectUntil(b"bye"), Reply(b"!")]
 
 
+async def test_a_link_without_lines_cannot_reset():
+    link = ScriptedTransport([])
+    assert not link.can_reset
+    with pytest.raises(LinkError, match="no reset line"):
+        await link.reset_board()
+
+
 async def test_a_script_is_played_in_order_over_any_split():
     inbox, link = Inbox(), ScriptedTransport(HELLO)
     await link.open(inbox)

@@ -1,0 +1,1 @@
+"""Examining a board, its port and its computer: findings, each with its cure."""
