@@ -52,7 +52,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.transport.faults import Fault, FaultKind, FaultPlan, FaultyTransport
+    from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
+    from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
     from devsession.transport.ports import Port, list_ports
     from devsession.transport.recording import Direction
@@ -122,8 +123,13 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
+    "Fault": "devsession.transport.fault_plan",
+    "FaultKind": "devsession.transport.fault_plan",
+    "FaultPlan": "devsession.transport.fault_plan",
+    "FaultyTransport": "devsession.transport.faults",
     "Finding": "devsession.doctor.finding",
     "Level": "devsession.doctor.finding",
     "Pins": "devsession.transport.pins",
@@ -137,11 +143,6 @@ _HOMES = {
     "ResetReport": "devsession.board.resets",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
-    "Fault": "devsession.transport.faults",
-    "FaultKind": "devsession.transport.faults",
-    "FaultPlan": "devsession.transport.faults",
-    "FaultyTransport": "devsession.transport.faults",
-    "Direction": "devsession.transport.recording",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "list_ports": "devsession.transport.ports",
