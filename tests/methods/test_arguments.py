@@ -163,7 +163,7 @@ def _narrow(node: ast.expr, bits: int) -> float:
     match node:
         case ast.Constant(value):
             assert type(value) is float or abs(value) < 1 << 30, "boards without long integers have 31 bits"
-            return _cut(value, bits)
+            return _cut(value, bits) if type(value) is float else _cut(value, 32)
         case ast.UnaryOp(ast.USub(), operand):
             return -_narrow(operand, bits)
         case ast.BinOp(ast.Constant(1), ast.LShift(), ast.Constant(power)):
