@@ -39,6 +39,7 @@ _CIRCUITPYTHON_PERIPHERALS = {
     "watchdog": ("WDT",),
 }
 _ENCODINGS = {"hexlify": "hex", "b2a_base64": "base64", "crc32": "crc32"}
+_HASHES = ("md5", "sha1", "sha256")
 _BLUETOOTH = frozenset({"bluetooth", "ubluetooth", "_bleio"})
 _DECOMPRESSING = frozenset({"deflate", "zlib", "uzlib"})
 _NO_NAMES: tuple[str, ...] = ()
@@ -69,8 +70,8 @@ def capabilities_from(
         "int_bits": _int_bits(facts),
         "epoch_year": facts.get("epoch_year", ("epoch year",), number),
         **_by_version(fingerprint, facts),
-        "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool),
-        "hashes": facts.get("hashes", ("hashes",), names, absent=_NO_NAMES),
+        "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
+        "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),
         "encodings": facts.get("encodings", ("binascii",), _encodings, absent=_NO_NAMES),
         "compress": facts.get("compress", ("deflate",), bool, absent=False),
         "decompress": _decompress(facts, modules),
@@ -148,6 +149,12 @@ def _by_version(fingerprint: Fingerprint, facts: Facts) -> dict[str, bool]:
     return {"raw_paste": fingerprint.version >= _RAW_PASTE_SINCE[name], "keeps_vm": _KEEPS_VM[name]}
 
 
+def _hashes(told: Any, facts: Facts) -> tuple[str, ...]:
+    found = names(told)
+    # CircuitPython has no constructors: `new` takes the name, and refuses one that it does not have.
+    return tuple(name for name in _HASHES if (facts.has(name) if "new" in found else name in found))
+
+
 def _encodings(told: Any) -> tuple[str, ...]:
     return tuple(_ENCODINGS[name] for name in names(told) if name in _ENCODINGS)
 
@@ -163,8 +170,8 @@ def _decompress(facts: Facts, modules: tuple[str, ...] | None) -> bool | None:
 
 def _machine_classes(told: Any) -> tuple[str, ...]:
     found = tuple(name for name in names(told) if name in _PERIPHERALS)
-    if not found:
-        # No `machine` is without any: this one is not whole.
+    if not found and "freq" not in told:
+        # It is no `machine`, or not the whole of it.
         raise ValueError
     return found
 
@@ -201,7 +208,7 @@ def _features(
             name: known.get(name)
             for name in ("raw_paste", "keeps_vm", "binary_stdio", "compress", "decompress")
         },
-        **{name: None if hashes is None else name in hashes for name in ("md5", "sha1", "sha256")},
+        **{name: None if hashes is None else name in hashes for name in _HASHES},
         **{name: None if encodings is None else name in encodings for name in _ENCODINGS.values()},
     }
 

@@ -27,9 +27,8 @@ async def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabil
     ``unknown`` says why; that is never an error. Raises what ``Board.exec`` raises for the link and the deadline. When cancelled the
     program is interrupted.
     """
-    first, second = programs()
     try:
-        both = await board.evaluate(_both(first, second), timeout=timeout)
+        both = await board.evaluate(_both(), timeout=timeout)
     except (UsageError, DeviceError) as error:
         if isinstance(error, DeviceError) and error.kind != "MemoryError":
             raise
@@ -44,32 +43,47 @@ async def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabil
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
     """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
-    return fingerprint_from((await board.evaluate(_alone(programs()[0]), timeout=timeout)).value)
+    return fingerprint_from((await board.evaluate(fingerprint_program(), timeout=timeout)).value)
 
 
 async def ask_facts(
     board: Board, fingerprint: Fingerprint, *, timeout: float = EXEC_TIMEOUT
 ) -> DeviceCapabilities:
     """Ask a board that was identified for all the rest: one exec. Raises as ``probe``."""
-    asked = await board.evaluate(_alone(programs()[1]), timeout=timeout)
+    asked = await board.evaluate(facts_program(), timeout=timeout)
     return _conclude(board, fingerprint, asked.value, asked)
 
 
-def programs() -> tuple[str, str]:
-    """Return the two programs for the board, as they are sent."""
+def programs() -> tuple[str, str, str]:
+    """Return the fingerprint, what asks, and the questions, each as it is sent."""
     text = importlib.resources.files("firmware_helpers").joinpath("probe.py").read_text("utf-8")
-    _, first, second = text.split("\n# -- ")
-    return compact("# " + first), compact("# " + second)
+    _, *parts = text.split("\n# -- ")
+    fingerprint, asking, questions = (compact(f"# {part}") for part in parts)
+    return fingerprint, asking, questions.replace("\n", ";")
 
 
-def _alone(program: str) -> str:
-    return f"(lambda d:exec('''{program}''',d)or d['o'])({{}})"
+def fingerprint_program() -> str:
+    """Return the expression that tells what ``fingerprint_from`` reads."""
+    return f"(lambda a:({_fingerprint()},a['o'])[-1])({{}})"
 
 
-def _both(first: str, second: str) -> str:
-    # The second is compiled only where the heap has room for it.
-    decided = f"exec('''{first}''',a),a['o'][{_FREE}]<{LITTLE_HEAP} or exec('''{second}''',b)"
-    return f"(lambda a,b:({decided},a['o'],b.get('o'))[2:])({{}},{{}})"
+def facts_program() -> str:
+    """Return the expression that tells what ``capabilities_from`` reads, and prints the list of modules."""
+    return f"(lambda b:({_facts()},b['o'])[-1])({{}})"
+
+
+def _both() -> str:
+    # The rest is compiled only where the heap has room for it.
+    return f"(lambda a,b:({_fingerprint()},a['o'][{_FREE}]<{LITTLE_HEAP} or({_facts()}),a['o'],b.get('o'))[2:])({{}},{{}})"
+
+
+def _fingerprint() -> str:
+    return f"exec('''{programs()[0]}''',a)"
+
+
+def _facts() -> str:
+    _, asking, questions = programs()
+    return f"exec('''{asking}''',b),b['t']('''{questions}''')"
 
 
 def _conclude(board: Board, fingerprint: Fingerprint, facts: Any, asked: Execution) -> DeviceCapabilities:

@@ -15,21 +15,22 @@ _T = TypeVar("_T")
 NAMES = (
     *("machine", "build", "threads", "mpy", "mpy before 1.19", "ints of 62 bits", "ints of 80 bits"),
     *("uname", "board id", "frequency", "file systems", "read only", "floats", "largest small int"),
-    *("unicode", "async", "compile", "binary stdio", "peripherals", "hashes", "binascii", "deflate"),
-    *("epoch year", "module list"),
+    *("unicode", "async", "compile", "binary stdio", "peripherals", "hashes", "sha1", "sha256"),
+    *("binascii", "deflate", "epoch year", "module list"),
 )
 # The exceptions with which a board shows that it has no such thing; any other may have any reason.
 _ABSENCE = {
-    "ints of 62 bits": "OverflowError",
-    "ints of 80 bits": "OverflowError",
-    "floats": "TypeError",
-    "unicode": "ValueError",
-    "async": "SyntaxError",
-    "compile": "NameError",
-    "peripherals": "ImportError",
-    "hashes": "ImportError",
-    "binascii": "ImportError",
-    "deflate": "ImportError|AttributeError",
+    "ints of 62 bits": {"OverflowError"},
+    "ints of 80 bits": {"OverflowError"},
+    "floats": {"TypeError"},
+    "unicode": {"ValueError"},
+    "async": {"SyntaxError"},
+    "compile": {"NameError"},
+    "binary stdio": {"AttributeError"},
+    "peripherals": {"ImportError"},
+    "hashes": {"ImportError"},
+    "binascii": {"ImportError"},
+    "deflate": {"ImportError", "AttributeError"},
 }
 # A reason is for one line of a table.
 _REASON_SHOWN = 120
@@ -98,22 +99,22 @@ class Facts:
         """
         reasons = []
         for name in names:
-            told = self._told.get(name, "the board did not tell")
+            told = self._told.get(name, "no answer")
             if isinstance(told, str):
-                reasons.append(told)
-                if absent is not None and re.match(_ABSENCE[name], told):
+                reasons.append(f"{told} when asked for its {name}")
+                if absent is not None and told in _ABSENCE[name]:
                     return absent
                 continue
             try:
                 return reader(told[0])
             except (TypeError, ValueError, LookupError):
-                reasons.append(f"not understood: {told!r}")
+                reasons.append(f"not understood: {told!r} as its {name}")
         self.unknown[field] = reasons[0][:_REASON_SHOWN]
         return None
 
     def lacks(self, name: str) -> bool:
         """Whether the firmware has no attribute where this fact would stand."""
-        return str(self._told.get(name)).startswith("AttributeError")
+        return self._told.get(name) == "AttributeError"
 
     def has(self, name: str) -> bool:
         """Whether the board told this fact."""
