@@ -3,7 +3,7 @@
 # Sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
 def _devsession():
-    S,R,T,L,N,I,P,X,A,H,J,Y=str,repr,type,list,len,isinstance,print,exec,eval,hasattr,range,bytes
+    S,R,T,L,N,I,P,X,A,H,Y=str,repr,type,list,len,isinstance,print,exec,eval,hasattr,bytes
     B,G,Q,K,U=BaseException,globals(),SystemExit,KeyboardInterrupt,sum
     # nonce and number of the exec started last: a host that lost the wire asks for it
     c=[0,0]
@@ -33,10 +33,10 @@ def _devsession():
         else:P(h,p,b,sep='',end=e)
     def x(k,n,m,s,d=0,q=0):
         # the call of a method has its key and arguments for m, the check for s
-        if I(m,Y):s,d,m=m,s,4
+        if I(m,Y):s,d,m=m,s,3
         # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
-        if U(s if m>3 else s.encode())+m+n+q&65535!=d-100000:raise B(d)
-        if m>3 and s[:6] not in h:raise B(s[:6])
+        if U(s if m>2 else s.encode())+m+n+q&65535!=d-100000:raise B(d)
+        if m>2 and s[:6] not in h:raise B(s[:6])
         g=G
         if q and m<2:
             g=h.get(q)
@@ -45,24 +45,16 @@ def _devsession():
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
         from gc import collect,mem_free
-        if m>3 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
+        if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
         else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
         try:
             if m==2:return w(k,n,'V',R(c),'')
-            if m==3:
-                # the end of a namespace and of methods: what they gave back
-                collect()
-                v=mem_free()
-                h.pop(q,0)
-                for i in J(0,N(s),6):h.pop(s[i:i+6].encode(),0)
-                collect()
-                return w(k,n,'V',R(mem_free()-v),'')
             c[0]=k
             c[1]=n
             if m:
                 # None too: no value is one that was lost
-                v=r(A(b'x('+s[6:]+b')',{'x':h[s[:6]]})if m>3 else A(s,g),o)
-                if m>3 and not o:
+                v=r(A(b'x('+s[6:]+b')',{'x':h[s[:6]]})if m>2 else A(s,g),o)
+                if m>2 and not o:
                     # one record for value and end
                     e=None
                     return w(k,n,'R',v,'')

@@ -166,9 +166,11 @@ class Board(Connection):
 
         Returns how many bytes of the board's heap that gave back.
         """
-        job = drop_job(methods, timeout)
-        execution = await self._execute(job, 0, namespace)
-        return int(execution.value)
+        execution = await self._execute(drop_job(namespace, methods, timeout), 0, MAIN)
+        if execution.error is not None:
+            raise execution.error
+        _, before, *_, after = execution.value
+        return int(after) - int(before)
 
     def interrupt(self) -> bool:
         """Send Ctrl-C to the program that runs, until it has ended; return whether there was one.

@@ -35,9 +35,9 @@ def call_job(key: str, arguments: str, timeout: float | None, name: str) -> Job:
     return Job(key + arguments, Mode.CALL, name, Deadline.after(timeout))
 
 
-def drop_job(methods: tuple[str, ...], timeout: float | None) -> Job:
-    """Return the job that ends a namespace, and methods."""
-    return Job("".join(methods), Mode.DROP, "the end of a namespace", Deadline.after(timeout))
+def drop_job(namespace: int, methods: tuple[str, ...], timeout: float | None) -> Job:
+    """Return the job that ends a namespace, and methods; its value is the free heap before and after, among others."""
+    return Job(sources.drop(namespace, methods), Mode.EVAL, "the end of a namespace", Deadline.after(timeout))
 
 
 def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:

@@ -31,8 +31,7 @@ class Mode(Enum):
     EXEC = 0  # statements: no value
     EVAL = 1  # one expression: its value is sent
     LAST = 2  # nothing: tells which exec it started last
-    DROP = 3  # the keys of methods: forgets those and the namespace, and tells how many bytes of heap that gave back
-    CALL = 4  # the key of a method and its arguments: its value is sent
+    CALL = 3  # the key of a method and its arguments: its value is sent
 
 
 def normalise(source: str) -> str:
@@ -96,6 +95,12 @@ def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
 def is_refusal(error: bytes) -> bool:
     """Whether ``error`` is the helper's refusal to run what was damaged on its way."""
     return re.search(rb"BaseException: \d+\r?\n\Z", error) is not None
+
+
+def drop(namespace: int, methods: tuple[str, ...]) -> str:
+    """Return an expression that forgets a namespace and methods; its second and its last item are the free heap before and after."""
+    popped = "".join(f"h.pop({key!r},0)and 0," for key in (namespace, *(name.encode() for name in methods)))
+    return f"(lambda h,g:[g.collect(),g.mem_free(),{popped}g.collect(),g.mem_free()])({HELPER}_h,__import__('gc'))"
 
 
 def missing_method(error: bytes) -> str:
