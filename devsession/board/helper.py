@@ -24,16 +24,18 @@ class Helper:
         """What is to be sent in front of a command."""
         return "" if self._prompt.interpreter.deployed else sources.installation(self._source)
 
-    async def prepare(self, deadline: Deadline) -> None:
-        """Send the parts to a board that needs them; raises TimeoutError, and what ends the wire."""
+    async def prepare(self, deadline: Deadline) -> Finished | None:
+        """Send the parts to a board that needs them, and return how one failed; raises TimeoutError, and what ends the wire."""
         interpreter = self._prompt.interpreter
         if interpreter.deployed or not interpreter.cramped:
-            return
+            return None
         for part in sources.installations(self._source):
             self._prompt.wire.submit(Command(part.encode()))
-            await self._prompt.wait(Finished, deadline)
-        # Should one of them have failed, the command that comes next tells.
+            finished = await self._prompt.wait(Finished, deadline)
+            if finished.error:
+                return finished
         interpreter.deployed = True
+        return None
 
 
 def _read() -> str:

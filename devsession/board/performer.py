@@ -79,7 +79,8 @@ class Performer:
         await self._prompt.ensure(job.deadline)
         command, epoch = None, self._interpreter.epoch
         try:
-            await self._helper.prepare(job.deadline)
+            if (failed := await self._helper.prepare(job.deadline)) is not None:
+                return failed
             command = self._command(job)
             job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
             self._prompt.job = job
@@ -152,8 +153,10 @@ class Performer:
                     hint="a slower baud rate, a shorter cable or a link with flow control",
                 )
             return "damaged on its way"
-        if not (self._interpreter.deployed or self._interpreter.cramped) and finished.error:
-            # Not enough heap for the helper and the program at once; should the program alone be too large, that comes out next.
+        if not self._interpreter.deployed and finished.error and job.damages < DAMAGES:
+            # Damaged on its way, or not enough heap for the helper and the program at once; should the program alone be too large, that
+            # comes out next.
+            job.damages += 1
             self._interpreter.cramped = True
             return "helper in parts"
         if method := sources.missing_method(finished.error):

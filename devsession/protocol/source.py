@@ -126,7 +126,9 @@ def installation(helper: str) -> str:
 
 def installations(helper: str) -> list[str]:
     """Return the same as several commands, one for each function: together they need less heap, and more turns."""
-    parts = [f"exec({literal(part)},{HELPER}_h)\n" for part in re.split(r"\n(?=def )", helper)]
+    # The garbage of one part is in the way of the next.
+    collected = "__import__('gc').collect()\n"
+    parts = [f"{collected}exec({literal(part)},{HELPER}_h)\n" for part in re.split(r"\n(?=def )", helper)]
     return [TABLE + parts[0], *parts[1:-1], parts[-1] + NAMED]
 
 
