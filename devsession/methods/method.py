@@ -97,6 +97,11 @@ class Method:
             )
         return content.digest()
 
+    @property
+    def label(self) -> str:
+        """A name for its text that no other has, for boards that can show one in tracebacks."""
+        return f"{self.name}-{self.digest.hex()[:8]}"
+
     def reachable(self) -> list[Method]:
         """Return this method and all that it calls, itself or through others, in an order that depends on their text alone."""
         found: list[Method] = [self]
@@ -111,12 +116,27 @@ class Method:
 
         As many as can be are given by position.
 
-        Raises TypeError for arguments that the function does not take.
+        Raises TypeError for arguments that the function does not take; UsageError for a keyword that is called as a positional one, which
+        MicroPython cannot keep apart.
         """
         try:
-            return self._signature.bind(*args, **(kwargs or {}))
+            bound = self._signature.bind(*args, **(kwargs or {}))
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
+        self._check_collisions(bound)
+        if self.emitter == "viper":
+            # Such functions have neither keyword arguments nor defaults.
+            bound.apply_defaults()
+        return bound
+
+    def _check_collisions(self, bound: inspect.BoundArguments) -> None:
+        parameters = self._signature.parameters.values()
+        positional = {p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY}
+        taken = positional & bound.kwargs.keys()
+        if taken:
+            raise UsageError(
+                f"{self.name}() has a positional argument {min(taken)!r}: MicroPython has no other of that name"
+            )
 
     @cached_property
     def _signature(self) -> inspect.Signature:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ _BUILTINS = """
 BUILTINS = frozenset(_BUILTINS.split())
 # What compilers for machine code know besides.
 _EMITTED = {"viper": frozenset({"ptr", "ptr8", "ptr16", "ptr32", "uint"})}
+# Decorators that compilers on boards understand without looking at what they name.
+_EMITTER = re.compile(r"^ *@micropython\.\w+$", re.MULTILINE)
 # Scopes that Python makes for annotations, which do not run.
 _SILENT = frozenset({"annotation", "type alias", "type parameters", "type variable", "TypeVar bound"})
 
@@ -36,7 +39,7 @@ class Names:
 
 def used(text: str) -> Names:
     """Return the names that the function in ``text`` uses of its namespace; that of the function itself is not among them."""
-    table = symtable.symtable(text, "<method>", "exec")
+    table = symtable.symtable(_EMITTER.sub("", text), "<method>", "exec")
     symbols = [symbol for function in table.get_children() for symbol in _globals(function)]
     own = {child.get_name() for child in table.get_children()}
     return Names(
