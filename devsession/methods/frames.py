@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from devsession.errors import Frame
 from devsession.methods.method import Method
 
+_Nameless = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 # How MicroPython calls what has no name of its own.
-_NAMELESS = {
+_CALLED: dict[type[ast.expr], str] = {
     ast.Lambda: "<lambda>",
     ast.ListComp: "<listcomp>",
     ast.SetComp: "<setcomp>",
@@ -45,11 +46,7 @@ def _holds(method: Method, frame: Frame) -> bool:
 def _functions(text: str) -> Iterator[tuple[str, range]]:
     """Yield the functions in ``text`` by the names that MicroPython has for them, with the lines they take."""
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            name = node.name
-        elif isinstance(node, tuple(_NAMELESS)):
-            name = _NAMELESS[type(node)]
-        else:
-            continue
-        assert node.end_lineno is not None
-        yield name, range(node.lineno, node.end_lineno + 1)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | _Nameless):
+            assert node.end_lineno is not None
+            name = _CALLED[type(node)] if isinstance(node, _Nameless) else node.name
+            yield name, range(node.lineno, node.end_lineno + 1)
