@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from devsession.errors import Frame
 from devsession.methods.method import Method
+from devsession.methods.source import parse
 
 _Nameless = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 # How MicroPython calls what has no name of its own.
@@ -45,7 +46,7 @@ def _holds(method: Method, frame: Frame) -> bool:
 
 def _functions(text: str) -> Iterator[tuple[str, range]]:
     """Yield the functions in ``text`` by the names that MicroPython has for them, with the lines they take."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | _Nameless):
             assert node.end_lineno is not None
             name = _CALLED[type(node)] if isinstance(node, _Nameless) else node.name

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import symtable
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from devsession.methods.source import parse
 
 # What the builtins of MicroPython and CircuitPython hold on the ports that have most of them.
 _BUILTINS = """
@@ -39,7 +42,9 @@ class Names:
 
 def used(text: str) -> Names:
     """Return the names that the function in ``text`` uses of its namespace; that of the function itself is not among them."""
-    table = symtable.symtable(_EMITTER.sub("", text), "<method>", "exec")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = symtable.symtable(_EMITTER.sub("", text), "<method>", "exec")
     symbols = [symbol for function in table.get_children() for symbol in _globals(function)]
     own = {child.get_name() for child in table.get_children()}
     return Names(
@@ -64,5 +69,5 @@ def known_to(emitter: str | None) -> frozenset[str]:
 
 def line_of(text: str, name: str) -> int:
     """Return the line of ``text`` in which ``name`` is read first."""
-    reads = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name) and node.id == name)
+    reads = (node for node in ast.walk(parse(text)) if isinstance(node, ast.Name) and node.id == name)
     return min(node.lineno for node in reads)

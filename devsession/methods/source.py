@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import tokenize
+import warnings
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -25,6 +26,13 @@ class Source:
     lines: list[str]
     definition: Definition
     before: int
+
+
+def parse(text: str) -> ast.Module:
+    """Return the tree of ``text``; what Python warns of, it has warned of when it read the function."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def plain_function(function: Any) -> FunctionType:
@@ -79,18 +87,23 @@ def _lines(function: FunctionType) -> tuple[list[str], int]:
 
 
 def _definition(lines: list[str], function: FunctionType, first_line: int) -> Definition:
-    try:
-        first = ast.parse("".join(lines)).body[0]
-    except SyntaxError:
-        first = ast.Pass()
-    if isinstance(first, ast.If):
-        first = first.body[0]
+    first = _first_statement(lines)
     if not isinstance(first, Definition) or not _is_of(first, function, first_line - 1):
         raise UsageError(
             f"the source of {function.__qualname__} cannot be found: {function.__code__.co_filename} holds something else at its line",
             hint="if the file has changed since, import it anew",
         )
     return first
+
+
+def _first_statement(lines: list[str]) -> ast.stmt | None:
+    try:
+        body = parse("".join(lines)).body
+    except SyntaxError:
+        return None
+    if body and isinstance(body[0], ast.If):
+        return body[0].body[0]
+    return body[0] if body else None
 
 
 def _is_of(definition: Definition, function: FunctionType, before: int) -> bool:
