@@ -158,8 +158,9 @@ def imports():
     return m.floor(2.5), bytes(a("B", [1, 2]))
 
 
-def naïve(größe=3):
+def naïve(größe: "Zahl" = 3, ä: "ü" = "ö", /, *ß: "→") -> "ẞ":
     # ein Kommentar: äöü
+    "äöü"; größer: "Zahl" = größe; "äöü"
     return {"größe": größe, "ß" * größe: "→"}
 
 

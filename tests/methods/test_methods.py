@@ -153,6 +153,9 @@ def test_a_staticmethod_may_be_decorated_on_either_side():
 
 def test_what_is_a_method_already_is_not_made_again():
     assert Method.of(even) is even.method
+    native = Method.of(even, emitter="native")
+    assert native.text.split("\n")[:2] == ["@micropython.native", "def even(n:int)->bool:"]
+    assert Method.of(Decorated(native)) is native
 
 
 def test_a_default_that_cannot_be_sent_is_refused():
@@ -215,7 +218,7 @@ def test_methods_and_modules_of_the_function_around_are_names():
     assert first.method.calls == {"second": second.method}
     assert second.method.calls == {"first": first.method}
     assert first.method.names == {"second", "time"}
-    check_names(second.method)
+    check_names(second.method, known={"time"})
 
 
 def test_a_variable_of_the_function_around_that_becomes_no_method_is_refused_when_it_is_looked_at():
@@ -249,6 +252,13 @@ def test_names_of_the_host_are_refused_with_their_lines():
     ):
         check_names(Method.of(samples.reads))
     check_names(Method.of(samples.reads), known={"SIZE", "missing"})
+    reads = deployed(samples.reads)
+
+    def reaches():
+        return reads()
+
+    with pytest.raises(UsageError, match="reads uses 'SIZE'"):
+        check_names(Method.of(reaches))
     check_names(even.method)
 
 

@@ -119,6 +119,7 @@ SIMPLE = [
     "a[0]: (int) = (yield)", "(x): int = 1", "x = lambda a, /, *b: a", "x = lambda a=1, /: a", "f(a, *b, **c)",
     "x = a if b else not a", "x = a[1 : -1, ::2]", "global y; y = 1", "return 'a' 'b' \"c\"", "x = -1 .real",
     "x = 0x1f if a else 1e5 or 5", "print(*a, sep='')", "import os, sys as s", "from . import z", "x = a + \\\n   b", "x = (a,\n\nb)",
+    "ä: 'ü' = 'é'", "'ü'", "x = lambda ä, é='ü', /: ä",
 ]  # fmt: skip
 HEADS = [
     "if a:", "while a and b:", "for i in a:", "with a as b:", "class A(B, metaclass=C):", "async def h(a: (int), /) -> (int):",
