@@ -79,8 +79,8 @@ class DeviceCapabilities(BaseModel):
     unique_id: str | None = None
     arch: str | None = None
     mpy_version: tuple[int, int] | None = None
-    heap_total: int
-    heap_free: int
+    heap_total: int | None = None
+    heap_free: int | None = None
     frequency: int | None = None
     file_systems: tuple[FileSystem, ...] | None = None
     read_only: bool | None = None

@@ -46,13 +46,15 @@ _NO_NAMES: tuple[str, ...] = ()
 
 
 def capabilities_from(
-    fingerprint: Fingerprint, told: Any, printed: str, *, board: str, identity: str
+    fingerprint: Fingerprint, told: dict[str, Any], printed: str, *, board: str, identity: str
 ) -> DeviceCapabilities:
     """Return what a board told as its capabilities; what is not understood is unknown, with the reason, and never an error."""
     facts = Facts(told)
     modules = module_list(printed)
     if modules is None:
         facts.get("modules", ("module list",), _unprinted)
+    if fingerprint.heap_total is None:
+        facts.unknown["heap_total"] = facts.unknown["heap_free"] = "its gc does not tell"
     if fingerprint.unique_id is None:
         facts.unknown["unique_id"] = fingerprint.why_no_id
     known: dict[str, Any] = {
