@@ -41,7 +41,7 @@ def t(q):
             # a small heap is soon in pieces too small for the compiler
             w and gc.collect()
             z=q.find(';',a)
-            try:o.append([eval(q[a:z])])
+            try:o.append([eval(q[a:z],globals())])
             except Exception as e:o.append(str(type(e))[8:-2])
             a=z+1
     finally:

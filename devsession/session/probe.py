@@ -20,18 +20,24 @@ LITTLE_HEAP = 16 * 1024
 _FREE = 4
 
 
-async def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
+async def probe(
+    board: Board, *, free_heap: int | None = None, timeout: float = EXEC_TIMEOUT
+) -> DeviceCapabilities:
     """Ask a board for everything that is to be known of it, and leave it as it was.
 
-    One exec, two where less than 16 KB of heap are free; ``timeout`` in seconds for each. What the firmware cannot tell is ``None``, and
-    ``unknown`` says why; that is never an error. Raises what ``Board.exec`` raises for the link and the deadline. When cancelled the
-    program is interrupted.
+    One exec, two where less than 16 KB of heap are free; ``free_heap`` in bytes, where it is known, spares such a board the attempt at one
+    (a third exec, should its memory not do for that). ``timeout`` in seconds for each. What the firmware cannot tell is ``None``, and
+    ``unknown`` says why; that is never an error. The names asked for stay interned, as any program's do: up to 2 KB of heap, once until
+    the next reset. Raises what ``Board.exec`` raises for the link and the deadline, and DeviceError (MemoryError) where there is not even
+    room for the question which board it is. When cancelled the program is interrupted.
     """
+    if free_heap is not None and free_heap < LITTLE_HEAP:
+        return await ask_facts(board, await identify(board, timeout=timeout), timeout=timeout)
     try:
         both = await board.evaluate(both_programs(), timeout=timeout)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
-        return await ask_facts(board, await identify(board, timeout=timeout), timeout=timeout)
+        return await probe(board, free_heap=0, timeout=timeout)
     told, facts = both.value
     fingerprint = fingerprint_from(told)
     if facts is None:
