@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from devsession.errors import CapabilityError
 
-# What changes by itself from one look to the next.
-_LIVE = frozenset({"heap_free", "performance"})
+# What is no property of the board: its port's name, what changes by itself, the words for what is not known.
+_PASSING = frozenset({"board", "heap_free", "performance", "unknown"})
 # The fields that features go by, where these are not the modules.
 _TOLD_BY = {
     **dict.fromkeys(("float", "double"), "float_bits"),
@@ -126,14 +126,14 @@ class DeviceCapabilities(BaseModel):
             raise CapabilityError(str(self), missing=missing, unknown=unknown, board=self.board)
 
     def changes(self, later: DeviceCapabilities) -> tuple[Change, ...]:
-        """Return what is different in ``later``; free memory and performance, which are never the same, do not count."""
+        """Return what is different in ``later``; free memory and performance, which are never the same, and reasons do not count."""
         before, after = self._settled(), later._settled()
         return tuple(
             Change(name, before[name], after[name]) for name in before if before[name] != after[name]
         )
 
     def _settled(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in type(self).model_fields if name not in _LIVE}
+        kept = {name: getattr(self, name) for name in type(self).model_fields if name not in _PASSING}
         if self.file_systems is not None:
             kept["file_systems"] = tuple(each.model_copy(update={"free": None}) for each in self.file_systems)
         return kept

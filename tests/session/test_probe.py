@@ -136,10 +136,7 @@ async def test_one_exec_and_two_on_a_small_heap(capsys):
     assert small.heap_free < LITTLE_HEAP < large.heap_free
     assert large.changes(small) == ()
     # Whatever there was no memory for is unknown, never wrong.
-    assert all(
-        change.after is None or change.field in {"features", "unknown"}
-        for change in large.changes(unforeseen)
-    )
+    assert all(change.after is None or change.field in {"features"} for change in large.changes(unforeseen))
 
 
 # Takes the heap in pieces, until little is left.
@@ -249,7 +246,7 @@ class TestDegraded:
         whole = await probe(board)
         capabilities = await self.spoiled(board, _WITHOUT.format(module))
         changes = {change.field: change for change in whole.changes(capabilities)}
-        assert set(changes) - {"unknown"} <= fields
+        assert set(changes) <= fields
         for field in set(changes) & set(capabilities.unknown):
             assert changes[field].after is None
 
