@@ -18,6 +18,8 @@ _TELLS_MPY = {"micropython": (1, 12), "circuitpython": (7,)}
 _RAW_PASTE_SINCE = {"micropython": (1, 14), "circuitpython": (7,)}
 # Whether leaving the raw REPL leaves the interpreter as it is.
 _KEEPS_VM = {"micropython": True, "circuitpython": False}
+# Where the clock begins on firmware without gmtime.
+_EPOCH_YEAR = {"circuitpython": 1970}
 # By what 1 + 2**-22.4 and 1 + 2**-31.4 differ from: 1.
 _FLOAT_BITS = {(False, False): 30, (True, False): 32, (True, True): 64}
 _PERIPHERALS = frozenset(
@@ -70,7 +72,9 @@ def capabilities_from(
         "read_only": _read_only(fingerprint, facts),
         "float_bits": facts.get("float_bits", ("floats",), lambda it: _FLOAT_BITS[it], absent=0),
         "int_bits": _int_bits(facts),
-        "epoch_year": facts.get("epoch_year", ("epoch year",), number),
+        "epoch_year": facts.get(
+            "epoch_year", ("epoch year",), number, absent=_EPOCH_YEAR.get(fingerprint.implementation)
+        ),
         **_by_version(fingerprint, facts),
         "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
         "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),

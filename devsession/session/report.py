@@ -24,6 +24,7 @@ _ABSENCE = {
     "hashes": {"ImportError"},
     "binascii": {"ImportError"},
     "deflate": {"ImportError", "AttributeError"},
+    "epoch year": {"AttributeError"},
 }
 # Stands for a fact that was not asked for, as this firmware has no such thing.
 NOT_IN_IT = "this firmware tells none"
@@ -47,13 +48,6 @@ class Fingerprint:
     heap_total: int | None
     unique_id: str | None
     why_no_id: str
-
-    @property
-    def build(self) -> tuple[str, ...] | None:
-        """What known facts depend on; ``None`` where the firmware does not tell its builds apart."""
-        if " on " not in self.sys_version:
-            return None
-        return (self.implementation, self.platform, self.sys_version, self.unique_id or "")
 
 
 def fingerprint_from(told: Any) -> Fingerprint:
