@@ -29,6 +29,7 @@
     ├── ExpectError                 what was waited for was not printed; carries what was (also a TimeoutError)
     ├── DeviceError                 the program on the board raised; type, message, traceback, frames, errno
     ├── DeviceResetError            the board was reset under the caller; its state there is gone
+    ├── MethodMissingError          a method was called by a key that is not on the board; nothing ran
     ├── BoardSwappedError           another board answers where the known one was
     ├── UncertainExecutionError     the command may or may not have run: it was not repeated
     ├── CapabilityError             the board lacks what was required; names it, and what is not known
@@ -326,6 +327,14 @@ class DeviceError(DevsessionError):
 
 class DeviceResetError(DevsessionError):
     """The board was reset while the caller relied on it: variables, imports and helpers there are gone."""
+
+
+class MethodMissingError(DevsessionError):
+    """No method of that key is on the board, so nothing ran: it started anew, or the method was given up. ``method`` is the key."""
+
+    def __init__(self, message: str, *, method: str, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="call", hint="it has to be deployed first")
+        self.method = method
 
 
 class BoardSwappedError(DevsessionError):
