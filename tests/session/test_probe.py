@@ -11,9 +11,6 @@ from devsession.session.probe import LITTLE_HEAP, both_programs, facts_program, 
 from devsession.session.questions import questions_for
 from devsession.transport.metering import MeteredTransport
 
-# What stays free: so much that the programs fit, so little that the board is asked twice. Its words are twice as long as those of a chip.
-_LITTLE = 15 * 1024
-
 
 @pytest.fixture(params=["sim:", "sim:?heap=96k"])
 async def board(request) -> AsyncIterator[Board]:
@@ -112,40 +109,63 @@ async def test_peripherals_are_those_of_the_machine_module():
 
 async def test_one_exec_and_two_on_a_small_heap(capsys):
     rows = {}
-    metered = MeteredTransport(link("sim:?heap=96k"))
+    metered = MeteredTransport(link("sim:"))
     async with Board(metered) as board:
-        await board.exec("import gc")
-        for name in ("large heap", "again"):
+        await board.exec("import gc, machine; machine.Pin")
+        for name, setup, known in (
+            ("first", "", None),
+            ("again", "", None),
+            ("small heap", _SMALL, None),
+            ("known small", "", LITTLE_HEAP - 1),
+        ):
+            await board.exec(setup)
             before = metered.snapshot()
-            large = await probe(board)
-            rows[name] = metered.meter - before
-        await board.exec(_FILL)
-        before = metered.snapshot()
-        small = await probe(board, free_heap=_LITTLE)
-        rows["small heap"] = metered.meter - before
-        before = metered.snapshot()
-        unforeseen = await probe(board)
-        rows["unforeseen"] = metered.meter - before
-        await board.exec("ballast = None")
+            found = await probe(board, free_heap=known)
+            rows[name] = found, metered.meter - before
     with capsys.disabled():
         print()
-        for name, meter in rows.items():
-            print(f"  probe, {name:<11}{meter.turns:>3} execs {meter.up:>6} bytes up {meter.down:>6} down")
-    assert [meter.turns for meter in rows.values()] in ([1, 1, 2, 2], [1, 1, 2, 3])
-    assert all(meter.up <= 2200 and meter.down <= 2000 for meter in list(rows.values())[:3])
-    assert small.heap_free < LITTLE_HEAP < large.heap_free
-    assert large.changes(small) == ()
-    # Whatever there was no memory for is unknown, never wrong.
-    assert all(
-        change.after is None or change.field.startswith("features.") for change in large.changes(unforeseen)
-    )
+        for name, (_, meter) in rows.items():
+            print(f"  probe, {name:<12}{meter.turns} execs {meter.up:>6} bytes up {meter.down:>6} down")
+    assert [meter.turns for _, meter in rows.values()] == [1, 1, 2, 2]
+    assert [
+        meter.up <= limit for (_, meter), limit in zip(rows.values(), (2100, 2100, 3900, 2000), strict=True)
+    ]
+    first, _ = rows["first"]
+    assert all(meter.down <= 2000 for _, meter in rows.values())
+    for name, (found, _) in rows.items():
+        heap = {"heap_total"} if "small" in name else set()
+        assert {change.field for change in first.changes(found)} == heap
 
 
-# Takes the heap in pieces, until little is left.
-_FILL = f"""
+# A heap that is smaller than it is.
+_SMALL = """
+import sys
+class Gc:
+    collect = gc.collect
+    mem_alloc = lambda: 1000
+    mem_free = lambda: 12000
+sys.modules['gc'] = Gc
+"""
+
+
+async def test_where_memory_runs_out_nothing_is_raised_and_nothing_is_wrong():
+    async with Board(link("sim:?heap=96k")) as board:
+        await board.exec("import gc")
+        whole = await probe(board)
+        await board.exec(_FILL)
+        for known in (None, LITTLE_HEAP - 1):
+            found = await probe(board, free_heap=known)
+            assert found.heap_free < LITTLE_HEAP
+            for change in whole.changes(found):
+                assert change.after is None
+                assert change.field.startswith("features.") or found.unknown[change.field]
+
+
+# Takes the heap in pieces, until so little is left that the questions do, or do not quite, fit in.
+_FILL = """
 ballast = None
 gc.collect()
-while gc.mem_free() > {_LITTLE}:
+while gc.mem_free() > 15 * 1024:
     ballast = ballast, bytearray(200)
     gc.collect()
 """
