@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     )
     from devsession.links import connect, link
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
+    from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
+    from devsession.session.measure import measure
     from devsession.session.probe import probe
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -68,6 +70,7 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityCache",
     "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
@@ -114,6 +117,7 @@ __all__ = [
     "Ran",
     "RawReplError",
     "RecoveryError",
+    "Refreshed",
     "Reset",
     "ResetReport",
     "Rung",
@@ -126,15 +130,23 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "measure",
     "probe",
+    "recall",
     "record",
+    "refresh",
     "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
+    "Refreshed": "devsession.session.capability_cache",
+    "measure": "devsession.session.measure",
+    "recall": "devsession.session.capability_cache",
+    "refresh": "devsession.session.capability_cache",
     "DeviceCapabilities": "devsession.session.capabilities",
     "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
