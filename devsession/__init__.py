@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devsession.board.board import Board
+    from devsession.board.clock import read_clock, set_clock
     from devsession.board.execution import Execution
     from devsession.board.expect import Expected
+    from devsession.board.rescue import Rescue, rescue
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
     from devsession.board.switches import Rung
@@ -96,6 +98,7 @@ __all__ = [
     "Ran",
     "RawReplError",
     "RecoveryError",
+    "Rescue",
     "Reset",
     "ResetReport",
     "Rung",
@@ -107,7 +110,10 @@ __all__ = [
     "connect",
     "diagnose",
     "list_ports",
+    "read_clock",
     "record",
+    "rescue",
+    "set_clock",
     "watch_ports",
 ]
 
@@ -125,6 +131,7 @@ _HOMES = {
     "PortRemoved": "devsession.transport.watch",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
+    "Rescue": "devsession.board.rescue",
     "Reset": "devsession.board.resets",
     "ResetReport": "devsession.board.resets",
     "Rung": "devsession.board.switches",
@@ -132,8 +139,11 @@ _HOMES = {
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "list_ports": "devsession.transport.ports",
-    "watch_ports": "devsession.transport.watch",
+    "read_clock": "devsession.board.clock",
     "record": "devsession.cassette.recorder",
+    "rescue": "devsession.board.rescue",
+    "set_clock": "devsession.board.clock",
+    "watch_ports": "devsession.transport.watch",
 }
 
 

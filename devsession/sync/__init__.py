@@ -1,0 +1,130 @@
+"""The same classes and names as ``devsession``, without ``await``: for scripts, notebooks, and programs of several threads.
+
+::
+
+    from devsession.sync import connect
+
+    with connect("sim:") as board:
+        print(board.eval("6 * 7"))
+        for text in board.stream("for n in range(3): print(n)"):
+            print(text, end="")
+
+All boards share one background thread with an event loop, begun on first use and ended with the interpreter: what is still open then is
+interrupted and closed. Any thread may use any board, also one where an event loop runs; calls take turns as tasks do. Deadlines are those of
+the async API. Ctrl-C cancels the call that the main thread waits in: the program on the board is interrupted, the board is brought back,
+and then KeyboardInterrupt is raised; a second Ctrl-C does not wait for that. Async iterators are generators here: leaving the loop early
+closes them. What is handed in to be called back (``progress``, an async ``power``) is called in the background thread, where
+calls that wait are a UsageError. After a fork the child cannot use its parent's boards, which is a UsageError, but may connect anew.
+"""
+
+from devsession import (
+    AmbiguousBoardError,
+    BoardNotFoundError,
+    BoardSwappedError,
+    CassetteEndedError,
+    CassetteError,
+    CassetteFormatError,
+    CassetteMismatchError,
+    CassetteUnplayedError,
+    DeadlineError,
+    DeviceError,
+    DeviceResetError,
+    DevsessionError,
+    Execution,
+    Expected,
+    ExpectError,
+    Finding,
+    HostNotFoundError,
+    HostUnreachableError,
+    InterpreterNotFoundError,
+    Level,
+    LinkClosedError,
+    LinkError,
+    LinkLostError,
+    NegotiationError,
+    Pins,
+    Port,
+    PortAdded,
+    PortBusyError,
+    PortEvent,
+    PortNotFoundError,
+    PortPermissionError,
+    PortRefusedError,
+    PortRemoved,
+    ProtocolError,
+    Pulse,
+    Ran,
+    RawReplError,
+    RecoveryError,
+    Rescue,
+    Reset,
+    ResetReport,
+    Rung,
+    SimulatorError,
+    UncertainExecutionError,
+    UnrepresentableValueError,
+    UsageError,
+    list_ports,
+    record,
+)
+from devsession.sync.board import Board, Running
+from devsession.sync.functions import connect, diagnose, read_clock, rescue, set_clock, watch_ports
+
+__all__ = [
+    "AmbiguousBoardError",
+    "Board",
+    "BoardNotFoundError",
+    "BoardSwappedError",
+    "CassetteEndedError",
+    "CassetteError",
+    "CassetteFormatError",
+    "CassetteMismatchError",
+    "CassetteUnplayedError",
+    "DeadlineError",
+    "DeviceError",
+    "DeviceResetError",
+    "DevsessionError",
+    "Execution",
+    "ExpectError",
+    "Expected",
+    "Finding",
+    "HostNotFoundError",
+    "HostUnreachableError",
+    "InterpreterNotFoundError",
+    "Level",
+    "LinkClosedError",
+    "LinkError",
+    "LinkLostError",
+    "NegotiationError",
+    "Pins",
+    "Port",
+    "PortAdded",
+    "PortBusyError",
+    "PortEvent",
+    "PortNotFoundError",
+    "PortPermissionError",
+    "PortRefusedError",
+    "PortRemoved",
+    "ProtocolError",
+    "Pulse",
+    "Ran",
+    "RawReplError",
+    "RecoveryError",
+    "Rescue",
+    "Reset",
+    "ResetReport",
+    "Rung",
+    "Running",
+    "SimulatorError",
+    "UncertainExecutionError",
+    "UnrepresentableValueError",
+    "UsageError",
+    "connect",
+    "diagnose",
+    "list_ports",
+    "read_clock",
+    "record",
+    "rescue",
+    "set_clock",
+    "watch_ports",
+]
