@@ -53,9 +53,12 @@ if TYPE_CHECKING:
         UnrepresentableValueError,
         UsageError,
     )
-    from devsession.links import connect
+    from devsession.links import connect, link
+    from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
+    from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
     from devsession.transport.ports import Port, list_ports
+    from devsession.transport.recording import Direction
     from devsession.transport.watch import PortAdded, PortEvent, PortRemoved, watch_ports
 
 __all__ = [
@@ -72,9 +75,14 @@ __all__ = [
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
+    "Direction",
     "Execution",
     "ExpectError",
     "Expected",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "FaultyTransport",
     "Finding",
     "HostNotFoundError",
     "HostUnreachableError",
@@ -109,6 +117,7 @@ __all__ = [
     "UsageError",
     "connect",
     "diagnose",
+    "link",
     "list_ports",
     "read_clock",
     "record",
@@ -120,8 +129,13 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
+    "Fault": "devsession.transport.fault_plan",
+    "FaultKind": "devsession.transport.fault_plan",
+    "FaultPlan": "devsession.transport.fault_plan",
+    "FaultyTransport": "devsession.transport.faults",
     "Finding": "devsession.doctor.finding",
     "Level": "devsession.doctor.finding",
     "Pins": "devsession.transport.pins",
@@ -139,6 +153,7 @@ _HOMES = {
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "list_ports": "devsession.transport.ports",
+    "link": "devsession.links",
     "read_clock": "devsession.board.clock",
     "record": "devsession.cassette.recorder",
     "rescue": "devsession.board.rescue",

@@ -33,6 +33,9 @@
     ├── UncertainExecutionError     the command may or may not have run: it was not repeated
     ├── UnrepresentableValueError   a value on the board has no faithful form here
     ├── RecoveryError               the board could not be brought back; says what was tried
+    ├── SessionError                a session
+    │   ├── SessionExistsError          its name is in use
+    │   └── SessionEndedError           it was used after its end
     └── SimulatorError              a simulated board
         ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
         └── InterpreterTooOldError      one was found, and it is too old
@@ -371,6 +374,18 @@ class RecoveryError(DevsessionError):
     ) -> None:
         super().__init__(message, board=board, phase="recovery", seen=seen, hint=hint)
         self.tried = tried
+
+
+class SessionError(DevsessionError):
+    """A session could not be made or used as it was asked for; nothing was sent."""
+
+
+class SessionExistsError(SessionError):
+    """There is a session of that name."""
+
+
+class SessionEndedError(SessionError):
+    """The session was used after its end."""
 
 
 class SimulatorError(DevsessionError):

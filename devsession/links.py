@@ -104,7 +104,8 @@ def connect(
     ``socket://HOST:PORT``; ``progress`` is told what takes long. With ``listen`` the board is left alone until ``attach``.
     ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with
     it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a
-    cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD), ``mask`` what must not get there;
+    cassette that everything on the link is written to (default: the environment's DEVSESSION_RECORD, for boards that are not
+    played themselves), ``mask`` what must not get there;
     ``replay:CASSETTE`` plays it. Raises what ``link`` raises; opening and attaching raise what ``Board.attach`` does.
     """
     recorded = _recorder(url, record, tuple(mask))
@@ -120,6 +121,8 @@ def connect(
 
 def _recorder(url: str, path: str | Path | None, masks: tuple[Mask, ...]) -> Callable[[Transport], Transport]:
     """Return what makes links recorded ones, where they are to be."""
+    if url.startswith("replay:") and path is not None:
+        raise UsageError("what is played is not recorded again", board=url, hint="name the board to record")
     if path is None and (url.startswith("replay:") or not os.environ.get("DEVSESSION_RECORD")):
         return lambda transport: transport
     from devsession.cassette.recorder import record, record_from_environment

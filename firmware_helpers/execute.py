@@ -1,5 +1,5 @@
 # Runs a program for the host and says with records when it begins, what it gives, and how it ends.
-# One name is taken, _devsession, and no other is relied on: a program may call its own things `sum`, `str` or `print`.
+# Two names are taken, _devsession and _devsession_h, and no other is relied on: a program may call its own things `sum`, `str` or `print`.
 # Sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
 def _devsession():
@@ -7,6 +7,8 @@ def _devsession():
     B,G,Q,K,U=BaseException,globals(),SystemExit,KeyboardInterrupt,sum
     # nonce and number of the exec started last: a host that lost the wire asks for it
     c=[0,0]
+    # the namespaces of sessions by their numbers: they outlive the helper of one attach
+    h=G.setdefault('_devsession_h',{})
     # a value as text: floats as their bits, as repr loses digits; o collects what has no faithful form
     def r(v,o):
         n=S(T(v))[8:-2]
@@ -29,29 +31,41 @@ def _devsession():
         # in one piece, so that no thread prints into it; long ones in three, to spare the heap
         if N(p)<999:P(h+p+b,end=e)
         else:P(h,p,b,sep='',end=e)
-    def x(k,n,m,s,d,g=G):
-        # d is the check of what was sent: a program that was damaged on its way does not begin
-        if U(s.encode())+m+n&65535!=d-100000:raise B(d)
+    def x(k,n,m,s,d,q=0):
+        # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
+        if U(s.encode())+m+n+q&65535!=d-100000:raise B(d)
+        g=G
+        if q and m<2:
+            g=h.get(q)
+            if g is None:g=h[q]={'__name__':'__main__'}
         e=''
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
         from gc import collect,mem_free
         w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
         try:
-            if m>1:return w(k,n,'V',R(c),'')
+            if m==2:return w(k,n,'V',R(c),'')
+            if m>2:
+                # the end of a namespace: what it gave back
+                collect()
+                v=mem_free()
+                h.pop(q,0)
+                collect()
+                return w(k,n,'V',R(mem_free()-v),'')
             c[0]=k
             c[1]=n
             if m:
-                v=A(s,g)
-                if v is not None:
-                    v=r(v,o)
-                    if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
-                    else:w(k,n,'V',v,'')
+                # None too: no value is one that was lost
+                v=r(A(s,g),o)
+                if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
+                else:w(k,n,'V',v,'')
             else:X(s,g)
         except Q as v:
             e=r(v.args,o)
             if o:e=r((S(o[0]),),o)
         except B as v:
+            # the end says that there was one, should its own record get lost
+            e='T'
             # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
             if I(v,K):collect()
             w(k,n,'T','','')

@@ -12,10 +12,11 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIME
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
-from devsession.board.programs import NAMELESS, expression_job, program_job, source_job
+from devsession.board.programs import NAMELESS, drop_job, expression_job, program_job, source_job
 from devsession.board.resets import Reset, ResetReport
 from devsession.board.running import Running
 from devsession.board.switches import Rung
+from devsession.protocol.source import MAIN
 from devsession.protocol.states import BUSY
 
 
@@ -33,31 +34,52 @@ class Board(Connection):
     # Programs
 
     async def exec(
-        self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0, name: str = NAMELESS
+        self,
+        source: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        name: str = NAMELESS,
+        namespace: int = MAIN,
     ) -> Execution:
-        """Run ``source`` in ``__main__`` and return what came of it; a single expression also gives its ``value``.
+        """Run ``source`` in a namespace, ``__main__`` unless another is given, and return what came of it.
+
+        A single expression also gives its ``value``.
 
         ``timeout`` in seconds, ``None`` for no limit; ``name`` is what tracebacks call the program. Raises DeviceError when the program
         raises, DeadlineError, DeviceResetError, UncertainExecutionError, LinkLostError, RecoveryError. When cancelled the program is
         interrupted.
         """
-        execution = await self._execute(source_job(source, timeout, name), priority)
+        execution = await self._execute(source_job(source, timeout, name), priority, namespace)
         if execution.error is not None:
             raise execution.error
         return execution
 
-    async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
-        """Return the value of an expression in ``__main__``: numbers, strings, bytes, and containers of them, exact.
+    async def eval(
+        self,
+        expression: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        namespace: int = MAIN,
+    ) -> Any:
+        """Return the value of an expression: numbers, strings, bytes, and containers of them, exact.
 
         Raises UsageError for what is no expression, UnrepresentableValueError, and what ``exec`` raises.
         """
-        return (await self.evaluate(expression, timeout=timeout, priority=priority)).value
+        evaluated = await self.evaluate(expression, timeout=timeout, priority=priority, namespace=namespace)
+        return evaluated.value
 
     async def evaluate(
-        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+        self,
+        expression: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        namespace: int = MAIN,
     ) -> Execution:
         """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
-        execution = await self._execute(expression_job(expression, timeout), priority)
+        execution = await self._execute(expression_job(expression, timeout), priority, namespace)
         if execution.error is not None:
             raise execution.error
         return execution
@@ -69,13 +91,14 @@ class Board(Connection):
         args: tuple[str, ...] = (),
         timeout: float | None = None,
         priority: int = 0,
+        namespace: int = MAIN,
     ) -> Execution:
         """Run a program, a file of this host or its text, to its end, and return what came of it; never raises for the program.
 
         ``args`` become its ``sys.argv`` behind its name. There is no limit unless ``timeout``, in seconds, sets one. Raises DeadlineError
         and what else ``exec`` raises, but no DeviceError. When cancelled the program is interrupted.
         """
-        return await self._execute(program_job(program, args, timeout), priority)
+        return await self._execute(program_job(program, args, timeout), priority, namespace)
 
     def start(
         self,
@@ -84,10 +107,11 @@ class Board(Connection):
         args: tuple[str, ...] = (),
         timeout: float | None = None,
         priority: int = 0,
+        namespace: int = MAIN,
     ) -> Running:
         """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned."""
         job = program_job(program, args, timeout)
-        job.feed, job.more = OutputTail(), asyncio.Event()
+        job.feed, job.more, job.namespace = OutputTail(), asyncio.Event(), namespace
         self._check_attached()
         task = self._turns.start(lambda: self._perform(job), job.deadline, priority)
         return Running(job, task, self.output, self.url)
@@ -99,13 +123,16 @@ class Board(Connection):
         args: tuple[str, ...] = (),
         timeout: float | None = None,
         priority: int = 0,
+        namespace: int = MAIN,
     ) -> AsyncGenerator[str, None]:
         """Run a program and yield what it prints, as text, while it runs; raises DeviceError at the end when it raised.
 
         Leaving the loop early, closing the generator or cancelling interrupts the program.
         """
         decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
-        async with self.start(program, args=args, timeout=timeout, priority=priority) as running:
+        async with self.start(
+            program, args=args, timeout=timeout, priority=priority, namespace=namespace
+        ) as running:
             async for chunk in running:
                 if text := decoder.decode(chunk):
                     yield text
@@ -114,6 +141,12 @@ class Board(Connection):
             execution = await running.result()
         if execution.error is not None:
             raise execution.error
+
+    async def drop(self, namespace: int, timeout: float = EXEC_TIMEOUT) -> int:
+        """Forget a namespace with all that is only in it, and return how many bytes of the board's heap that gave back."""
+        job = drop_job(timeout)
+        execution = await self._execute(job, 0, namespace)
+        return int(execution.value)
 
     def interrupt(self) -> bool:
         """Send Ctrl-C to the program that runs, until it has ended; return whether there was one.
@@ -183,7 +216,8 @@ class Board(Connection):
 
     # How it is done
 
-    async def _execute(self, job: Job, priority: int) -> Execution:
+    async def _execute(self, job: Job, priority: int, namespace: int) -> Execution:
+        job.namespace = namespace
         return await self._taking_turns(lambda: self._perform(job), job.deadline, priority)
 
     async def _perform(self, job: Job) -> Execution:

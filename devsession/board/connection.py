@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from devsession.board.deadline import Deadline
 from devsession.board.execution import OutputTail
 from devsession.board.expect import Expected, Expecter, Patterns
+from devsession.board.happenings import Happening
 from devsession.board.log import log
 from devsession.board.output import OutputLog, Printed
 from devsession.board.performer import Performer
@@ -71,6 +72,10 @@ class Connection:
     def epoch(self) -> int:
         """How often the interpreter was seen to start anew on this connection."""
         return self._prompt.interpreter.epoch
+
+    def add_watcher(self, watcher: Callable[[Happening], None]) -> None:
+        """Have ``watcher`` called with what befalls the board, at once and on the loop; it must not raise."""
+        self._prompt.watchers.append(watcher)
 
     @property
     def is_listening(self) -> bool:

@@ -10,16 +10,16 @@ from typing import Any
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, Opaque, OutputTail
 from devsession.board.output import OutputLog
-from devsession.errors import DeviceError
+from devsession.errors import DeviceError, RemoteProtocolError
 from devsession.protocol.cooking import Uncook
 from devsession.protocol.events import Ending, Event, Finished, Output, PasteRefused, Started, Told
 from devsession.protocol.records import Kind
-from devsession.protocol.source import Mode
+from devsession.protocol.source import MAIN, Mode
 
 
 @dataclass(slots=True)
 class Job:
-    """A program for the board: its ``source``, how it is run, how it is called in tracebacks, and its deadline.
+    """A program for the board: its ``source``, how it is run, how it is called in tracebacks, its deadline, its namespace.
 
     ``feed``, where given, takes the output as it comes; ``more`` is set when there is some. ``log`` takes it too.
     """
@@ -29,6 +29,7 @@ class Job:
     program: str
     deadline: Deadline
     prelude: str = ""
+    namespace: int = MAIN
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
     log: OutputLog | None = None
@@ -43,6 +44,7 @@ class Job:
     _value: tuple[Kind, str] | None = None
     _exit: str = ""
     _traceback: bytearray | None = None
+    _raised: bool = False
 
     def take(self, event: Event) -> None:
         """Take one event of this job's command."""
@@ -73,6 +75,8 @@ class Job:
         self._print(self._uncook.flush())
         if kind is Kind.TRACEBACK:
             self._traceback = bytearray()
+        elif kind is Kind.ENDED and payload == "T":
+            self._raised = True
         elif kind is Kind.ENDED:
             self._exit = payload
         else:
@@ -81,6 +85,8 @@ class Job:
     def conclude(self, finished: Finished, board: str) -> Execution:
         """Return what came of it, now that it is over; raises RemoteProtocolError for a value that cannot be read."""
         error = self._error(finished, board)
+        if self.mode is Mode.EVAL and finished.ending is Ending.REPORTED:
+            self._check_value(error, board)
         code, message = _exit_code(self._exit)
         return Execution(
             output_bytes=bytes(self.output),
@@ -91,6 +97,10 @@ class Job:
             duration=time.monotonic() - self.begun,
             result=self._read_value(),
         )
+
+    def _check_value(self, error: DeviceError | None, board: str) -> None:
+        if self._value is None and error is None and not self._exit:
+            raise RemoteProtocolError("the value was lost on the way", board=board, phase="eval")
 
     def _read_value(self) -> Any:
         if self._value is None:
@@ -104,11 +114,12 @@ class Job:
     def _error(self, finished: Finished, board: str) -> DeviceError | None:
         said = bytes(self._traceback or b"") or finished.error
         silent = not said and finished.ending is not Ending.VERIFIED
-        if self._traceback is None and (finished.ending is Ending.REPORTED or silent):
+        if self._traceback is None and not self._raised and (finished.ending is Ending.REPORTED or silent):
             return None
         from devsession.protocol import tracebacks
 
-        found = tracebacks.parse(said or b"Exception: its end was lost", self.program)
+        lost = b"Exception: its traceback was lost" if self._raised else b"Exception: its end was lost"
+        found = tracebacks.parse(said or lost, self.program)
         return DeviceError(
             found.kind,
             found.text,

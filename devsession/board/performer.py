@@ -7,6 +7,7 @@ import importlib.util
 from typing import Any
 
 from devsession.board.deadline import Deadline
+from devsession.board.happenings import Happening
 from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.prompt import Prompt
@@ -54,11 +55,15 @@ class Performer:
         Raises DeadlineError (the program was interrupted, the board is usable), DeviceResetError, UncertainExecutionError, LinkLostError,
         RecoveryError, UsageError. When cancelled the program is interrupted first.
         """
-        with log.phase("exec", board=self._prompt.url, program=job.program):
-            finished = await self._transact(job)
-            while not job.started and (again := self._not_started(job, finished)):
-                log.event("exec again", board=self._prompt.url, why=again)
+        self._prompt.tell(Happening.EXEC_BEGAN)
+        try:
+            with log.phase("exec", board=self._prompt.url, program=job.program):
                 finished = await self._transact(job)
+                while not job.started and (again := self._not_started(job, finished)):
+                    log.event("exec again", board=self._prompt.url, why=again)
+                    finished = await self._transact(job)
+        finally:
+            self._prompt.tell(Happening.EXEC_ENDED)
         if finished.ending is Ending.RESET:
             self._interpreter.begin_epoch()
             raise DeviceResetError(
@@ -114,7 +119,7 @@ class Performer:
         text = (
             ("" if self._interpreter.deployed else self._helper)
             + job.prelude
-            + sources.call(key, job.mode, job.source)
+            + sources.call(key, job.mode, job.source, job.namespace)
         )
         code = text.encode()
         room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))

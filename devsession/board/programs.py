@@ -30,6 +30,11 @@ def source_job(source: str, timeout: float | None, name: str) -> Job:
     return Job(source, Mode.EXEC, name, Deadline.after(timeout))
 
 
+def drop_job(timeout: float | None) -> Job:
+    """Return the job that ends a namespace."""
+    return Job("", Mode.DROP, "the end of a namespace", Deadline.after(timeout))
+
+
 def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
     """Return the job that runs a program, a file of this host or its text; raises UsageError for a file that cannot be read."""
     name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)

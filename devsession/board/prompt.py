@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from devsession.board.deadline import Deadline
 from devsession.board.execution import OutputTail
+from devsession.board.happenings import Happening
 from devsession.board.interpreter import Interpreter
 from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.output import OutputLog
 from devsession.board.wire import Wire
-from devsession.errors import DeadlineError, DevsessionError, RawReplError, RecoveryError
+from devsession.errors import DeadlineError, DevsessionError, LinkLostError, RawReplError, RecoveryError
 from devsession.protocol.entry import GREETING, PATIENT, Approach, classify
 from devsession.protocol.events import Attached, Detached, Event, Stray
 from devsession.protocol.records import NONCE_BITS
@@ -29,7 +31,7 @@ _RECENT = 256
 class Prompt:
     """The conversation with one board, one request at a time; the caller sees to that.
 
-    ``job`` is told what happens while it is set; ``background`` keeps what the board printed outside any job,
+    ``job`` is told what happens while it is set, ``watchers`` what befalls the board; ``background`` keeps what it printed outside any job,
     ``output`` that and what jobs print; ``failure`` is set while the
     board could not be brought back.
     """
@@ -38,7 +40,8 @@ class Prompt:
         self.wire = Wire(transport, self)
         self.url = transport.url
         self.flow = transport.flow
-        self.interpreter = Interpreter()
+        self.interpreter = Interpreter(told=self.tell)
+        self.watchers: list[Callable[[Happening], None]] = []
         self.background = OutputTail()
         self.output = OutputLog()
         self.job: Job | None = None
@@ -47,6 +50,11 @@ class Prompt:
         # What came last at the raw prompt, and whether a greeting was among it.
         self._recent, self._greeted = b"", False
         self._awaited: tuple[type[Any] | tuple[type[Any], ...], asyncio.Future[Any]] | None = None
+
+    def tell(self, happening: Happening) -> None:
+        """Tell those who watch the board."""
+        for watcher in tuple(self.watchers):
+            watcher(happening)
 
     # Listener of the wire
 
@@ -63,6 +71,8 @@ class Prompt:
         """Take the end of the link, or the board's breach of the protocol."""
         log.event("wire failed", board=self.url, error=type(error).__name__, said=error.message)
         self.output.wake()
+        if isinstance(error, LinkLostError):
+            self.tell(Happening.LINK_LOST)
         if self._awaited is not None and not self._awaited[1].done():
             self._awaited[1].set_exception(error)
 
@@ -118,7 +128,8 @@ class Prompt:
         noise = await self._enter(deadline, approach)
         if self.interpreter.nonce is not None and (reset or re.search(GREETING, noise)):
             self.interpreter.begin_epoch()
-        self.interpreter.attached(self._random_bits(NONCE_BITS))
+        if self.interpreter.nonce is None:
+            self.interpreter.attached(self._random_bits(NONCE_BITS))
         self.failure = None
 
     async def leave(self, deadline: Deadline) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from devsession.board.deadline import Deadline
+from devsession.board.happenings import Happening
 from devsession.board.log import log
 from devsession.board.prompt import Prompt
 from devsession.board.switches import Rung, Switches
@@ -43,6 +44,11 @@ class Recovery:
 
         Returns also when the link is lost: then there is nothing to stop. Raises RecoveryError.
         """
+        self._prompt.tell(Happening.RECOVERY_BEGAN)
+        await self._stop()
+        self._prompt.tell(Happening.RECOVERY_ENDED)
+
+    async def _stop(self) -> None:
         prompt = self._prompt
         if prompt.wire.state in BUSY:
             with log.phase("interrupt", board=prompt.url):

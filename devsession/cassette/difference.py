@@ -9,8 +9,8 @@ from itertools import zip_longest
 from devsession.cassette.tape import to_text
 
 # The helper goes out in front of an attach's first program (firmware_helpers/execute.py).
-HELPER_BEGINS = b"def _devsession():\n"
-_CALL = re.compile(rb'_devsession\(\d+,(\d+),\d+,"""(.*)"""', re.DOTALL)
+HELPER_BEGINS = b"def _devsession"
+_CALL = re.compile(rb'_devsession\d*\(\d+,(\d+),\d+,"""(.*)"""', re.DOTALL)
 _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 _NAMES = {
     b"\x01": "Ctrl-A, a question whether a prompt is there",

@@ -16,7 +16,6 @@ from devsession.errors import (
     CassetteError,
     CassetteFormatError,
     CassetteMismatchError,
-    CassetteUnplayedError,
     LinkClosedError,
     LinkError,
     LinkLostError,
@@ -135,14 +134,9 @@ class ReplayTransport(Transport):
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Close at once; raises CassetteUnplayedError when more was recorded, unless something else is being raised already."""
         del timeout
-        script, told, in_flight = self._script, self._told, sys.exception()
-        ended = self._end is not None
+        script, goes_on = self._script, self._end is None and sys.exception() is None
         self.abort()
-        if script is None or in_flight is not None:
-            return
-        if isinstance(told, CassetteUnplayedError):
-            raise told
-        if not ended:
+        if script is not None and goes_on:
             script.close()
 
     def abort(self) -> None:

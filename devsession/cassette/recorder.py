@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from importlib import metadata
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from devsession.cassette import tape
 from devsession.cassette.masks import Cell, Mask, MaskedStream, Masks
-from devsession.errors import CassetteFormatError, LinkError
+from devsession.cassette.writing import CassetteFile
+from devsession.errors import LinkError
 from devsession.transport.base import CLOSE_TIMEOUT, Receiver, Transport
 from devsession.transport.wrapper import WrappedTransport
 
@@ -25,17 +22,8 @@ from devsession.transport.wrapper import WrappedTransport
 SAME_ENTRY = 0.005
 # One entry is one line of a file that people look at.
 ENTRY_LIMIT = 4096
-_CHECK = re.compile(rb'""",(\d{6})\)')
-_CALL = re.compile(rb"_devsession\((\d+),(\d+),\d")
-
-# The cassettes that this process has begun: each with the time it was begun and the number of its links.
-_begun: dict[Path, _Begun] = {}
-
-
-@dataclass(slots=True)
-class _Begun:
-    time: float
-    links: int = 0
+_CHECK = re.compile(rb'""",(\d{6})[,)]')
+_CALL = re.compile(rb"_devsession\d*\((\d+),(\d+),\d")
 
 
 def record(transport: Transport, path: str | Path, *, mask: Iterable[Mask] = ()) -> Transport:
@@ -67,7 +55,7 @@ class RecordingTransport(WrappedTransport):
         super().__init__(inner)
         self._path = path.absolute()
         self._masks = masks
-        self._file: TextIOWrapper | None = None
+        self._file: CassetteFile | None = None
         self._link = 0
         self._exec: int | None = None
         self._queue: deque[_Pending] = deque()
@@ -75,11 +63,11 @@ class RecordingTransport(WrappedTransport):
         self._decided: dict[str, deque[Cell]] = {"to": deque(), "from": deque()}
         self._masked_program = False
         self._timer: asyncio.TimerHandle | None = None
-        self._failure: CassetteFormatError | None = None
+        self._given_up = False
 
     async def open(self, receiver: Receiver) -> None:
         """Open the inner link, and begin the cassette or add to it."""
-        self._begin()
+        self._file = CassetteFile(self._path, self._masks.text, self.url, self.identity)
         self._event(
             "open",
             self._masks.text(self.url),
@@ -93,11 +81,9 @@ class RecordingTransport(WrappedTransport):
         except BaseException:
             # There was no link: nothing is to be told of it.
             self._queue.clear()
-            self._close_file()
+            self._file.close()
             raise
-        begun = _begun[self._path]
-        begun.links += 1
-        self._link = begun.links
+        self._link = self._file.next_link()
         self._flush()
 
     def random_bits(self, count: int) -> int:
@@ -113,8 +99,8 @@ class RecordingTransport(WrappedTransport):
 
     def write(self, data: bytes) -> None:
         """Send ``data`` over the inner link; raises CassetteFormatError once the cassette could not be written."""
-        if self._failure is not None:
-            raise self._failure
+        if self._file is not None and self._file.failure is not None:
+            raise self._file.failure
         super().write(data)
 
     def connection_lost(self, error: LinkError | None) -> None:
@@ -123,7 +109,8 @@ class RecordingTransport(WrappedTransport):
             self._end("closed", value=True)
         else:
             self._end("lost", self._masks.text(error.message))
-        super().connection_lost(error)
+        if self._file is None or self._file.failure is None:
+            super().connection_lost(error)
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Close the inner link, and end the recording."""
@@ -145,82 +132,34 @@ class RecordingTransport(WrappedTransport):
     def _read(self, data: bytes) -> None:
         self._passed("from", data)
 
-    # The file
-
-    def _begin(self) -> None:
-        begun = _begun.get(self._path)
-        if (
-            begun is None
-            and self._path.exists()
-            and not tape.is_cassette(self._path)
-            and self._path.stat().st_size
-        ):
-            raise CassetteFormatError(
-                f"{self._path} is there and is no cassette: it is not overwritten",
-                path=self._path,
-                phase="open",
-            )
-        try:
-            if begun is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Lines of several links in one file: each is appended whole.
-            self._file = self._path.open("w" if begun is None else "a", encoding="utf-8", newline="\n")
-        except OSError as error:
-            raise CassetteFormatError(
-                f"the cassette {self._path} cannot be written: {error.strerror}",
-                path=self._path,
-                phase="open",
-            ) from error
-        if begun is None:
-            _begun[self._path] = _Begun(time.monotonic())
-            self._write_header()
-
-    def _write_header(self) -> None:
-        header = {
-            "cassette": tape.VERSION,
-            "devsession": metadata.version("devsession"),
-            "board": self._masks.text(self.url),
-            "identity": self._masks.text(self.identity),
-            "date": datetime.now().astimezone().isoformat(timespec="seconds"),
-        }
-        self._write(tape.to_line(header))
-
-    def _write(self, line: str) -> None:
-        if self._file is None or self._failure is not None:
-            return
-        try:
-            self._file.write(line)
-            self._file.flush()
-        except OSError as error:
-            self._failure = CassetteFormatError(
-                f"the cassette {self._path} cannot be written any more: {error.strerror}", path=self._path
-            )
+    def _give_up(self) -> None:
+        """End the link: half a recording is not what was asked for."""
+        assert self._file is not None
+        assert self._file.failure is not None
+        self._file.failure.board = self.url
+        super().abort()
+        super().connection_lost(self._file.failure)
 
     def _end(self, kind: str, value: Any) -> None:
-        if self._file is None:
+        if self._file is None or self._file.closed:
             return
         for direction, stream in self._streams.items():
             self._decided[direction] += stream.feed(b"", final=True)
         self._event(kind, value)
         self._flush(everything=True)
-        self._close_file()
-
-    def _close_file(self) -> None:
-        if self._file is not None:
-            # Every line was flushed: nothing is left that closing could fail to write.
-            self._file.close()
-            self._file = None
+        self._file.close()
 
     # What happens
 
     def _event(self, kind: str, value: Any, **fields: Any) -> None:
-        self._queue.append(_Pending(kind, self._now(), value, fields))
-        self._flush()
+        if self._file is not None:
+            self._queue.append(_Pending(kind, self._file.now, value, fields))
+            self._flush()
 
     def _passed(self, direction: str, data: bytes) -> None:
-        if self._file is None:
+        if self._file is None or self._file.closed:
             return
-        now = self._now()
+        now = self._file.now
         last = self._queue[-1] if self._queue else None
         number = {"exec": self._exec} if self._exec is not None else {}
         if (
@@ -239,15 +178,13 @@ class RecordingTransport(WrappedTransport):
             last.value += data
         self._flush()
 
-    def _now(self) -> float:
-        return time.monotonic() - _begun[self._path].time
-
     def _flush(self, *, everything: bool = False) -> None:
         """Write down what is complete and decided; the newest entry may still grow for a moment."""
         self._stop_timer()
+        assert self._file is not None
         while self._queue and self._link:
             first = self._queue[0]
-            growing = len(self._queue) == 1 and first.size and self._now() - first.time <= SAME_ENTRY
+            growing = len(self._queue) == 1 and first.size and self._file.now - first.time <= SAME_ENTRY
             if growing and not everything:
                 self._timer = asyncio.get_running_loop().call_later(SAME_ENTRY, self._flush)
                 return
@@ -272,7 +209,11 @@ class RecordingTransport(WrappedTransport):
                     fields = {**fields, "masked": masked}
             value = tape.to_text(bytes(value))
         link = {"link": self._link} if self._link > 1 else {}
-        self._write(tape.to_line({"t": round(entry.time, 4), **link, entry.kind: value, **fields}))
+        assert self._file is not None
+        self._file.write(tape.to_line({"t": round(entry.time, 4), **link, entry.kind: value, **fields}))
+        if self._file.failure is not None and not self._given_up:
+            self._given_up = True
+            asyncio.get_running_loop().call_soon(self._give_up)
         return True
 
     def _mask_checks(self, cells: list[Cell]) -> None:

@@ -10,11 +10,13 @@ from devsession.cassette import difference
 from devsession.cassette.nudges import QUESTION, Nudges
 from devsession.cassette.steps import Kind, Step
 from devsession.errors import CassetteEndedError, CassetteMismatchError, CassetteUnplayedError
+from devsession.protocol.source import HELPER
 
 # The host's last word, when it leaves the raw REPL.
 _DETACH = b"\x02"
+_PROMPT = b"\r\n>>> "
 _END_OF_COMMAND = b"\x04"
-_HELPER_ENDS = b"\n_devsession=_devsession()\n"
+_HELPER_ENDS = f"\n{HELPER}={HELPER}()\n".encode()
 _WINDOW = re.compile(rb"R\x01(..)", re.DOTALL)
 _GRANT = b"\x01"
 
@@ -23,8 +25,7 @@ class Script:
     """The steps of one link, and how far they are played.
 
     ``write`` and ``reset`` take what the host does; ``next`` gives what the board does; ``heard`` is the recorded time of what the host
-    did last. Raises CassetteMismatchError,
-    CassetteEndedError or CassetteUnplayedError where the host does something else than was recorded.
+    did last. Raises CassetteMismatchError or CassetteEndedError where the host does something else than was recorded.
     """
 
     def __init__(self, steps: list[Step], path: Path, *, cut: bool) -> None:
@@ -91,7 +92,8 @@ class Script:
         """Compare as much as there is; return whether there may be more to play."""
         if step.kind is Kind.RESET:
             if self._pending:
-                raise self._unplayed() if self._pending == _DETACH else self._mismatch(step)
+                self._leave_early(step)
+                return True
             if not self._resets:
                 return False
             self._resets -= 1
@@ -137,8 +139,10 @@ class Script:
         self._matched += len(expected)
         del self._pending[: len(expected)]
         self._said += expected
+        # A command begins; it is not pasted until the board says so.
         if expected.endswith((_END_OF_COMMAND, b"\x01", b"\x02", b"\x03")):
             self._said.clear()
+            self._window = 0
 
     def _tolerate(self, step: Step) -> None:
         """Go on after a difference that means nothing; raises what tells of one that does."""
@@ -147,10 +151,15 @@ class Script:
             del self._pending[:1]
         elif self._said.startswith(difference.HELPER_BEGINS) and _HELPER_ENDS not in self._said:
             self._skip_recorded_helper(step)
-        elif self._pending == _DETACH:
-            raise self._unplayed()
         else:
+            self._leave_early(step)
+
+    def _leave_early(self, step: Step) -> None:
+        """Let the host leave the raw REPL although more was recorded: `close` tells of that. Anything else is a mismatch."""
+        if self._pending != _DETACH:
             raise self._mismatch(step)
+        self._pending.clear()
+        self._extra += _PROMPT
 
     def _check_end(self) -> None:
         done = not self._steps or self._steps[0].kind is Kind.CLOSED
@@ -225,7 +234,8 @@ class Script:
             written=found.written,
             difference=found.text,
             number=step.number,
-            hint="record it again if the change is meant; what was masked stands for as many bytes",
+            hint="record it again if the change is meant"
+            + ("; what was masked stands for as many bytes" if step.masked else ""),
         )
 
     def _recorded_command(self, step: Step) -> bytes:

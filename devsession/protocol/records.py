@@ -41,7 +41,7 @@ class Kind(Enum):
         "U"  # the value of an expression has no faithful form; payload: two literals, its type and its repr
     )
     TRACEBACK = "T"  # a traceback follows as plain output, up to the end record
-    ENDED = "E"  # the command is over; payload: "" or the literal tuple of a SystemExit's arguments
+    ENDED = "E"  # the command is over; payload: "", "T" after a traceback, or the literal tuple of a SystemExit's arguments
 
 
 @dataclass(frozen=True, slots=True)

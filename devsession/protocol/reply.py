@@ -157,6 +157,9 @@ class Reply:
             self._started = True
             self._note = found.payload
             self._conversation.move(Move.START)
+        elif isinstance(found, records.Damaged | records.Record):
+            # It did start: what is framed without a start would be sent again.
+            self._damaged(found)
         return found is not None
 
     def _scan_running(self, _now: float) -> bool:
@@ -187,12 +190,12 @@ class Reply:
         self._conversation.tell(Started(cooked, self._note))
         return True
 
-    def _damaged(self, found: records.Damaged) -> None:
+    def _damaged(self, found: records.Damaged | records.Record) -> None:
         self._conversation.move(Move.VIOLATION)
         raise RemoteProtocolError(
             "a record from the board is damaged: bytes were lost on the way",
             phase="exec",
-            seen=found.data,
+            seen=found.data if isinstance(found, records.Damaged) else found.payload,
             hint="a slower baud rate, a shorter cable or a link with flow control",
         )
 

@@ -13,6 +13,8 @@ from enum import Enum
 from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
+# The namespace of programs that belong to no session: __main__.
+MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 _INTERNED = 10
 # Parsing longer text only to find out whether it is an expression costs more than it is worth: then it is statements.
@@ -26,6 +28,7 @@ class Mode(Enum):
     EXEC = 0  # statements: no value
     EVAL = 1  # one expression: its value is sent
     LAST = 2  # nothing: tells which exec it started last
+    DROP = 3  # nothing: forgets the namespace, and tells how many bytes of heap that gave back
 
 
 def normalise(source: str) -> str:
@@ -64,17 +67,19 @@ def _escape(match: re.Match[str]) -> str:
     return "".join(f"\\{char}" if char in '\\"' else f"\\x{ord(char):02x}" for char in match[0])
 
 
-def call(key: Key, mode: Mode, source: str) -> str:
-    """Return the call of the helper that runs ``source`` in ``__main__``; what is damaged on its way is not run, by a check."""
-    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)},{check(key, mode, source)})"
+def call(key: Key, mode: Mode, source: str, namespace: int = MAIN) -> str:
+    """Return the call of the helper that runs ``source`` in a namespace; what is damaged on its way is not run, by a check."""
+    where = f",{namespace}" if namespace != MAIN else ""
+    checked = check(key, mode, source, namespace)
+    return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)},{checked}{where})"
 
 
-def check(key: Key, mode: Mode, source: str) -> int:
+def check(key: Key, mode: Mode, source: str, namespace: int = MAIN) -> int:
     """Return the check that the helper makes of what it was sent; it raises it as a BaseException when it is another.
 
     It always has six digits, so that commands of one length stay that whatever their text.
     """
-    return 100_000 + (checksum(_padded(source).encode()) + mode.value + key.number & 0xFFFF)
+    return 100_000 + (checksum(_padded(source).encode()) + mode.value + key.number + namespace & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:

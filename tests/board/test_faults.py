@@ -1,6 +1,8 @@
 """What goes wrong on the way: loss, silence, firmware that fails, boards that are none."""
 
 import asyncio
+import re
+from collections.abc import Callable
 
 import pytest
 
@@ -22,6 +24,12 @@ from devsession.transport.wrapper import WrappedTransport
 
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
 ENTER: list[Step] = [Expect(b"\r\x03\r\x01"), Reply(b"\r\n" + BANNER)]
+
+
+def blotting(kind: bytes) -> Callable[[bytes], bytes]:
+    """Return what makes records of one kind unrecognisable."""
+    record = re.compile(rb"\x1e(?=[0-9a-f]+\.[0-9a-f]+\.%s)" % kind)
+    return lambda data: record.sub(b"\x1c", data)
 
 
 class Damaged(WrappedTransport):
@@ -249,3 +257,37 @@ async def test_what_cannot_be_brought_back_says_what_was_tried(monkeypatch: pyte
 async def test_an_unknown_kind_of_board_is_a_usage_error(url: str):
     with pytest.raises(UsageError, match="names no kind of board"):
         connect(url)
+
+
+@pytest.mark.parametrize("value", [[1, 2], None])
+async def test_a_value_lost_whole_is_no_none(value: object):
+    damaged = Damaged("sim:")
+    async with Board(damaged) as board:
+        await board.exec("1")
+        damaged.tamper = blotting(b"V")
+        with pytest.raises(RemoteProtocolError, match="value was lost"):
+            await board.eval(repr(value))
+        damaged.tamper = lambda data: data
+        assert await board.eval(repr(value)) == value
+
+
+async def test_an_exception_whose_record_is_lost_is_no_success():
+    damaged = Damaged("sim:")
+    async with Board(damaged) as board:
+        await board.exec("1")
+        damaged.tamper = blotting(b"T")
+        execution = await board.run("x = 1\n1 / 0")
+        assert execution.exit_code == 1
+        assert "traceback was lost" in str(execution.error)
+
+
+async def test_a_pasted_program_whose_start_is_lost_does_not_run_twice():
+    damaged = Damaged("sim:")
+    damaged.flow = Flow(controlled=False, burst=100)
+    async with Board(damaged) as board:
+        await board.exec("x = 0")
+        damaged.tamper = blotting(b"S")
+        with pytest.raises(RemoteProtocolError, match="damaged"):
+            await board.exec("x += 1" + "#" * 300)
+        damaged.tamper = lambda data: data
+        assert await board.eval("x") == 1

@@ -1,76 +1,14 @@
-"""Cassettes on the command line, and the example suite: with nothing to run boards on, changed, and recorded anew."""
+"""Cassettes on the command line."""
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
-
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "examples" / "cassettes"
 
 
 def devsession(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "devsession", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-
-
-def pytest_in(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the example suite where no interpreter can be found."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--no-cov",
-        "-c",
-        ROOT / "pyproject.toml",
-        "--rootdir",
-        folder,
-        folder,
-    ]
-    cleared = {"PATH": "/nonexistent", "HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=folder,
-        env={**cleared, **environment},
-    )
-
-
-@pytest.fixture
-def example(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(EXAMPLE, tmp_path / "example", ignore=shutil.ignore_patterns("__pycache__")))
-
-
-def test_the_example_plays_with_no_interpreter(example: Path):
-    done = pytest_in(example)
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
-
-
-def test_a_changed_line_is_shown(example: Path):
-    suite = example / "test_led.py"
-    suite.write_text(suite.read_text().replace("Pin(2, Pin.OUT)", "Pin(4, Pin.OUT)"))
-    done = pytest_in(example)
-    assert done.returncode == 1
-    assert "- line 2    led = Pin(2, Pin.OUT)" in done.stdout
-    assert "+ line 2    led = Pin(4, Pin.OUT)" in done.stdout
-
-
-def test_it_is_recorded_anew(example: Path):
-    (example / "board.cassette").unlink()
-    found = {key: os.environ[key] for key in ("PATH", "HOME", "XDG_CACHE_HOME") if key in os.environ}
-    environment = {"XDG_CACHE_HOME": str(Path(os.environ.get("HOME", "/"), ".cache")), **found}
-    recording = {"DEVSESSION_BOARD": "sim:", "DEVSESSION_RECORD": str(example / "board.cassette")}
-    assert pytest_in(example, **environment, **recording).returncode == 0
-    assert "2 passed" in pytest_in(example).stdout
 
 
 def test_commands_are_recorded_played_and_shown(tmp_path: Path):

@@ -1,6 +1,7 @@
 """A console on any link, for tests: what to write and what to wait for."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 from devsession.errors import LinkError
@@ -75,5 +76,7 @@ def children() -> list[int]:
     """Return the processes that this one started and that are not reaped."""
     found: list[int] = []
     for path in Path("/proc/self/task").glob("*/children"):
-        found += map(int, path.read_text().split())
+        # A thread may end while we look: its children are then listed with another.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, path.read_text().split())
     return found

@@ -1,0 +1,46 @@
+"""The variables of a session on its board."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from devsession.errors import UsageError
+
+if TYPE_CHECKING:
+    from devsession.session.session import DeviceSession
+
+
+class DeviceContext:
+    """Names in a session's namespace on the board; each method is one turn."""
+
+    def __init__(self, session: DeviceSession) -> None:
+        self._session = session
+
+    async def define(self, name: str, value: Any) -> None:
+        """Give ``name`` a value on the board; raises UsageError for what is no name or cannot be sent, before a byte is."""
+        from devsession.session.references import written
+
+        await self._session.exec(f"{_checked(name)} = {written(value)}")
+
+    async def get(self, name: str) -> Any:
+        """Return the value of ``name``; raises DeviceError (NameError) where there is none, UnrepresentableValueError."""
+        return await self._session.eval(_checked(name))
+
+    async def is_defined(self, name: str) -> bool:
+        """Return whether ``name`` is defined in this session's namespace."""
+        return bool(await self._session.eval(f"{_checked(name)!r} in globals()"))
+
+    async def names(self) -> list[str]:
+        """Return the names in this session's namespace, sorted, without those that begin with two underscores."""
+        names = await self._session.eval("[n for n in globals() if isinstance(n,str) and n[:2]!='__']")
+        return sorted(name for name in names if not name.startswith("_devsession"))
+
+    async def delete(self, name: str) -> None:
+        """Delete ``name``; raises DeviceError where there is none."""
+        await self._session.exec(f"del {_checked(name)}")
+
+
+def _checked(name: str) -> str:
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise UsageError(f"{name!r} is no name of a variable", phase="session")
+    return name

@@ -1,0 +1,264 @@
+"""One user's part of a board: a namespace there, values here, and what is given back at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import enum
+import time
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from devsession.board.board import Board
+from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.execution import Execution
+from devsession.board.expect import Expected, Patterns
+from devsession.board.running import Running
+from devsession.errors import DevsessionError, LinkError, SessionEndedError
+from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
+from devsession.session.device import DeviceContext
+from devsession.session.parts import Parts
+from devsession.session.references import Ref
+from devsession.session.state import SessionState
+
+
+class SessionPhase(enum.Enum):
+    """Where a session stands."""
+
+    ACTIVE = "active"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class DeviceSession:
+    """A session on a board; made by a DeviceSessionManager, and ended by it or by leaving ``async with``.
+
+    Programs of a session run in a dict of its own on the board, born with ``__name__ == "__main__"``: two sessions that use one name do not
+    meet. Modules, pins and files are the board's, and shared. ``state`` keeps values on the host, ``device`` reaches variables of the
+    session on the board, ``part`` makes pins, timers and files there that are given back at the end.
+
+    At the end everything registered is cleaned up, the last first, then the namespace is dropped: ``given_back`` tells how many bytes of
+    the board's heap that was.
+    """
+
+    def __init__(
+        self, board: Board, name: str, namespace: int, ended: Callable[[DeviceSession], None]
+    ) -> None:
+        self.name = name
+        self.id = f"{name}-{namespace:x}"
+        self.created_at = dt.datetime.now(dt.UTC)
+        self.state = SessionState()
+        self.given_back: int | None = None
+        self.phase = SessionPhase.ACTIVE
+        self._board = board
+        self._namespace = namespace
+        self._tell_end = ended
+        self._begun = time.monotonic()
+        self._lasted: float | None = None
+        self._used = False
+        self._stack = CleanupStack()
+        self._handles = 0
+        self._ending: asyncio.Task[None] | None = None
+        self.device = DeviceContext(self)
+        self.part = Parts(self)
+
+    def __repr__(self) -> str:
+        return f"<DeviceSession {self.id} {self.phase.value}>"
+
+    @property
+    def namespace(self) -> int:
+        """The number of this session's dict on the board; 0 is ``__main__``."""
+        return self._namespace
+
+    @property
+    def duration(self) -> float:
+        """How long the session has lasted, or did last, in seconds."""
+        return time.monotonic() - self._begun if self._lasted is None else self._lasted
+
+    @property
+    def resources(self) -> tuple[Held, ...]:
+        """What is to be cleaned up at the end, in the order in which it came."""
+        return self._stack.held
+
+    async def __aenter__(self) -> Self:
+        self._check()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.end()
+        except ExceptionGroup as failures:
+            # What went wrong in the block is what the caller wants to know; the clean-up's failures go with it.
+            if error is None:
+                raise
+            error.add_note(
+                f"and cleaning up session {self.name} failed: {[str(e) for e in failures.exceptions]}"
+            )
+
+    # Programs
+
+    async def exec(
+        self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+    ) -> Execution:
+        """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
+        self._use()
+        return await self._board.exec(source, timeout=timeout, priority=priority, namespace=self._namespace)
+
+    async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
+        """Return the value of an expression in this session's namespace; as ``Board.eval``."""
+        self._use()
+        return await self._board.eval(
+            expression, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+
+    async def run(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> Execution:
+        """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
+        self._use()
+        return await self._board.run(
+            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+
+    def start(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> Running:
+        """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
+        self._use()
+        running = self._board.start(
+            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+        self._stack.push(running.stop, kind="program")
+        return running
+
+    async def stream(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> AsyncGenerator[str, None]:
+        """Run a program in this session's namespace and yield what it prints; as ``Board.stream``."""
+        self._use()
+        printed = self._board.stream(
+            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+        try:
+            async for text in printed:
+                yield text
+        finally:
+            await printed.aclose()
+
+    async def expect(self, patterns: Patterns, timeout: float | None = EXEC_TIMEOUT) -> Expected:
+        """Wait until the board prints what matches; as ``Board.expect``, over everything the board prints."""
+        self._check()
+        return await self._board.expect(patterns, timeout)
+
+    async def ref(self, expression: str) -> Ref:
+        """Return a handle on an object of the board: its attributes, items and calls run there, one turn each.
+
+        The object lives until the session ends, or ``await ref.release()``.
+        """
+        return await Ref.make(self, expression)
+
+    # What is given back
+
+    async def register(self, resource: Resource) -> Held:
+        """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""
+        self._check()
+        ready = resource.initialise()
+        if ready is not None:
+            await ready
+        return self._stack.push(resource.cleanup, kind=resource.type, name=resource.id)
+
+    def push_cleanup(self, function: Callable[[], Any]) -> Held:
+        """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
+        self._check()
+        return self._stack.push(function)
+
+    def push_on_board(self, kind: str, code: str) -> Held:
+        """Have ``code`` run on the board at the end, unless the board has started anew by then."""
+        self._check()
+        return self._stack.push(lambda: self._run_at_end(code), kind=kind, on_board=True)
+
+    async def release(self, held: Held) -> None:
+        """Clean up one thing now, out of its turn; raises what its clean-up does."""
+        await self._stack.release(held)
+
+    async def end(self) -> None:
+        """End the session: clean up everything, the last first, and drop the namespace; ending it again does nothing.
+
+        Raises an ExceptionGroup of what failed. When cancelled it goes on to its end first: what was begun is given back.
+        """
+        if self._ending is None:
+            self._ending = asyncio.get_running_loop().create_task(self._end())
+        try:
+            await asyncio.shield(self._ending)
+        except asyncio.CancelledError:
+            await asyncio.wait([self._ending])
+            raise
+
+    # For the contexts and the manager
+
+    def next_handle(self) -> int:
+        """Return a number for an object of this session on the board."""
+        self._handles += 1
+        return self._handles
+
+    def board_started_anew(self) -> None:
+        """Know that the namespace and all that was on the board is gone."""
+        self._used = False
+        self._stack.board_started_anew()
+
+    def _use(self) -> None:
+        self._check()
+        self._used = True
+
+    def _check(self) -> None:
+        if self.phase is not SessionPhase.ACTIVE:
+            raise SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+
+    async def _run_at_end(self, code: str) -> None:
+        await self._board.exec(code, namespace=self._namespace)
+
+    async def _end(self) -> None:
+        self.phase = SessionPhase.ENDING
+        try:
+            failures = await self._stack.unwind()
+            failures += await self._drop()
+        finally:
+            self.phase = SessionPhase.ENDED
+            self._lasted = time.monotonic() - self._begun
+            self._tell_end(self)
+        if failures:
+            raise ExceptionGroup(f"session {self.name} could not clean up everything", failures)
+
+    async def _drop(self) -> list[Exception]:
+        if not self._used or not self._namespace:
+            return []
+        try:
+            self.given_back = await self._board.drop(self._namespace)
+        except LinkError:
+            # The board is gone, and the namespace with it.
+            return []
+        except DevsessionError as error:
+            return [error]
+        return []
+
+
+__all__ = ["DeviceSession", "ResourceState", "SessionPhase"]

@@ -1,0 +1,212 @@
+"""Cleaning up: strictly the last first, one after the other, whatever fails, and for every way out."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from devsession.errors import DeadlineError, DeviceError, DeviceResetError, LinkLostError
+from devsession.session.cleanup import CleanupStack, Resource, ResourceState
+from devsession.session.manager import DeviceSessionManager
+from devsession.session.session import DeviceSession
+
+
+class Supply:
+    """A resource as a user writes one."""
+
+    type = "power supply"
+
+    def __init__(self, told: list[str], name: str, *, fails: bool = False):
+        self.id = name
+        self._told = told
+        self._fails = fails
+
+    async def initialise(self) -> None:
+        self._told.append(f"{self.id} on")
+        if self._fails:
+            raise RuntimeError(f"{self.id} is broken")
+
+    def cleanup(self) -> None:
+        self._told.append(f"{self.id} off")
+
+
+async def fill(session: DeviceSession, told: list[str]) -> None:
+    assert isinstance(Supply(told, "s"), Resource)
+    await session.register(Supply(told, "first"))
+    session.push_cleanup(lambda: told.append("plain"))
+
+    async def later() -> None:
+        await asyncio.sleep(0.01)
+        told.append("async")
+
+    session.push_cleanup(later)
+    await session.exec("x = 'on the board'")
+    session.push_on_board("mark", "print('cleaned', x)")
+
+
+IN_ORDER = ["first on", "async", "plain", "first off"]
+
+
+async def test_the_last_is_first_and_one_after_the_other(manager: DeviceSessionManager):
+    told: list[str] = []
+    async with manager.session() as session:
+        await fill(session, told)
+        assert [held.type for held in session.resources] == ["power supply", "callback", "callback", "mark"]
+        assert session.resources[0].id == "first"
+    assert told == IN_ORDER
+    assert "cleaned on the board" in manager.board.output.text
+
+
+async def test_after_an_error_and_the_error_is_what_is_raised(manager: DeviceSessionManager):
+    told: list[str] = []
+    with pytest.raises(DeviceError, match="ZeroDivisionError"):
+        async with manager.session() as session:
+            await fill(session, told)
+            await session.exec("1/0")
+    assert told == IN_ORDER
+
+
+async def test_after_a_cancel(manager: DeviceSessionManager):
+    told: list[str] = []
+    ready = asyncio.Event()
+
+    async def work() -> None:
+        async with manager.session() as session:
+            await fill(session, told)
+            ready.set()
+            await session.exec("while True: pass", timeout=None)
+
+    task = asyncio.create_task(work())
+    await ready.wait()
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert told == IN_ORDER
+    assert await manager.board.eval("6 * 7") == 42
+
+
+async def test_a_cancel_during_the_clean_up_does_not_stop_it(manager: DeviceSessionManager):
+    told: list[str] = []
+    session = manager.create_session()
+    session.push_cleanup(lambda: told.append("last"))
+
+    async def slow() -> None:
+        told.append("slow begins")
+        await asyncio.sleep(0.1)
+        told.append("slow ends")
+
+    session.push_cleanup(slow)
+    ending = asyncio.create_task(session.end())
+    await asyncio.sleep(0.02)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await ending
+    assert told == ["slow begins", "slow ends", "last"]
+
+
+async def test_after_a_timeout(manager: DeviceSessionManager):
+    told: list[str] = []
+    with pytest.raises(DeadlineError):
+        async with manager.session() as session:
+            await fill(session, told)
+            await session.exec("while True: pass", timeout=0.1)
+    assert told == IN_ORDER
+    assert "cleaned on the board" in manager.board.output.text
+
+
+async def test_after_a_reset_what_was_on_the_board_is_left_out(manager: DeviceSessionManager):
+    told: list[str] = []
+    async with manager.session() as session:
+        await fill(session, told)
+        with pytest.raises(DeviceResetError):
+            await session.exec("import machine\nmachine.reset()", timeout=5)
+        assert session.resources[-1].state is ResourceState.GONE
+    assert told == IN_ORDER
+    assert "cleaned" not in manager.board.output.text
+
+
+async def test_after_the_link_was_lost_the_hosts_part_is_cleaned(manager: DeviceSessionManager):
+    told: list[str] = []
+    with pytest.raises(ExceptionGroup) as caught:
+        async with manager.session() as session:
+            await fill(session, told)
+            manager.board._prompt.wire.transport._instance.end()
+            await asyncio.sleep(0.05)
+    assert told == IN_ORDER
+    assert caught.group_contains(LinkLostError)
+
+
+async def test_one_failure_does_not_skip_the_rest_and_all_are_told(manager: DeviceSessionManager):
+    told: list[str] = []
+    with pytest.raises(ExceptionGroup) as caught:
+        async with manager.session("s") as session:
+            session.push_cleanup(lambda: told.append("first"))
+            session.push_cleanup(lambda: 1 / 0)
+            session.push_on_board("mark", "{}['key']")
+    assert told == ["first"]
+    assert [type(error).__name__ for error in caught.value.exceptions] == ["DeviceError", "ZeroDivisionError"]
+
+
+async def test_one_that_hangs_does_not_hold_up_the_rest():
+    told: list[str] = []
+    stack = CleanupStack(timeout=0.05)
+    stack.push(lambda: told.append("rest"))
+    stack.push(lambda: asyncio.sleep(30), kind="hanging")
+    failures = await stack.unwind()
+    assert told == ["rest"]
+    assert isinstance(failures[0], DeadlineError)
+    assert "hanging-2 did not end within 0.05 s" in str(failures[0])
+
+
+async def test_what_cannot_be_initialised_is_not_held(manager: DeviceSessionManager):
+    told: list[str] = []
+    async with manager.session() as session:
+        with pytest.raises(RuntimeError, match="broken"):
+            await session.register(Supply(told, "bad", fails=True))
+        assert session.resources == ()
+    assert told == ["bad on"]
+
+
+async def test_released_early_is_not_cleaned_again(manager: DeviceSessionManager):
+    told: list[str] = []
+    async with manager.session() as session:
+        held = await session.register(Supply(told, "one"))
+        await session.release(held)
+        assert held.state is ResourceState.RELEASED
+    assert told == ["one on", "one off"]
+
+
+async def test_closing_the_manager_ends_sessions_the_last_first():
+    told: list[str] = []
+    async with DeviceSessionManager.open("sim:") as manager:
+        for name in "abc":
+            manager.create_session(name).push_cleanup(lambda name=name: told.append(name))
+    assert told == ["c", "b", "a"]
+
+
+def test_ctrl_c_of_the_host_program_cleans_up(tmp_path: Path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import asyncio\nfrom devsession.session.manager import DeviceSessionManager\n"
+        "async def main():\n"
+        " async with DeviceSessionManager.open('sim:') as manager, manager.session() as session:\n"
+        "  session.push_cleanup(lambda: print('cleaned', flush=True))\n"
+        "  print('ready', flush=True)\n"
+        "  await session.exec('while True: pass', timeout=None)\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, str(program)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert out == "cleaned\n"
+    assert err.rstrip().endswith("KeyboardInterrupt")
