@@ -10,11 +10,17 @@
             print(text, end="")
 
 All boards share one background thread with an event loop, begun on first use and ended with the interpreter: what is still open then is
-interrupted and closed. Any thread may use any board, also one where an event loop runs; calls take turns as tasks do. Deadlines are those of
-the async API. Ctrl-C cancels the call that the main thread waits in: the program on the board is interrupted, the board is brought back,
-and then KeyboardInterrupt is raised; a second Ctrl-C does not wait for that. Async iterators are generators here: leaving the loop early
-closes them. What is handed in to be called back (``progress``, an async ``power``) is called in the background thread, where
-calls that wait are a UsageError. After a fork the child cannot use its parent's boards, which is a UsageError, but may connect anew.
+interrupted and closed. Any thread may use any board, also one where an event loop runs (which then waits); calls take turns as tasks do.
+Deadlines are those of the async API. Ctrl-C cancels the call that the main thread waits in: the program on the board is interrupted, the
+board is brought back, and then KeyboardInterrupt is raised; a second Ctrl-C does not wait for that. Async iterators are generators here:
+leaving the loop early closes them.
+
+Functions that are handed in: clean-ups and resources of a session, and a plain ``power``, are called in threads of their own, where they
+may use boards. Listeners, watchers, ``progress`` and an async ``power`` are called in the background thread, where calls that wait are a
+UsageError. After a fork the child cannot use its parent's boards, which is a UsageError, but may connect anew.
+
+A call of a handle (``i2c.scan()``) runs at once; ``value_of`` gives the value of its attributes and items, which in the async API is
+``await``.
 """
 
 from devsession import (
@@ -26,14 +32,21 @@ from devsession import (
     CassetteFormatError,
     CassetteMismatchError,
     CassetteUnplayedError,
+    ConnectionState,
     DeadlineError,
     DeviceError,
     DeviceResetError,
     DevsessionError,
+    Direction,
     Execution,
     Expected,
     ExpectError,
+    Fault,
+    FaultKind,
+    FaultPlan,
+    FaultyTransport,
     Finding,
+    Held,
     HostNotFoundError,
     HostUnreachableError,
     InterpreterNotFoundError,
@@ -59,16 +72,27 @@ from devsession import (
     Rescue,
     Reset,
     ResetReport,
+    Resource,
+    ResourceState,
     Rung,
+    SessionEndedError,
+    SessionError,
+    SessionExistsError,
+    SessionPhase,
+    SessionState,
     SimulatorError,
+    StateChange,
     UncertainExecutionError,
     UnrepresentableValueError,
     UsageError,
+    link,
     list_ports,
     record,
 )
 from devsession.sync.board import Board, Running
 from devsession.sync.functions import connect, diagnose, read_clock, rescue, set_clock, watch_ports
+from devsession.sync.references import Ref, value_of
+from devsession.sync.session import DeviceSession, DeviceSessionManager
 
 __all__ = [
     "AmbiguousBoardError",
@@ -80,14 +104,23 @@ __all__ = [
     "CassetteFormatError",
     "CassetteMismatchError",
     "CassetteUnplayedError",
+    "ConnectionState",
     "DeadlineError",
     "DeviceError",
     "DeviceResetError",
+    "DeviceSession",
+    "DeviceSessionManager",
     "DevsessionError",
+    "Direction",
     "Execution",
     "ExpectError",
     "Expected",
+    "Fault",
+    "FaultKind",
+    "FaultPlan",
+    "FaultyTransport",
     "Finding",
+    "Held",
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
@@ -110,21 +143,32 @@ __all__ = [
     "Ran",
     "RawReplError",
     "RecoveryError",
+    "Ref",
     "Rescue",
     "Reset",
     "ResetReport",
+    "Resource",
+    "ResourceState",
     "Rung",
     "Running",
+    "SessionEndedError",
+    "SessionError",
+    "SessionExistsError",
+    "SessionPhase",
+    "SessionState",
     "SimulatorError",
+    "StateChange",
     "UncertainExecutionError",
     "UnrepresentableValueError",
     "UsageError",
     "connect",
     "diagnose",
+    "link",
     "list_ports",
     "read_clock",
     "record",
     "rescue",
     "set_clock",
+    "value_of",
     "watch_ports",
 ]

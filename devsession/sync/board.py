@@ -93,7 +93,9 @@ class Board(Block[asynchronous.Board]):
     run = waits(asynchronous.Board.run)
     start = gives(Running, asynchronous.Board.start)
     stream = iterates(asynchronous.Board.stream)
+    drop = waits(asynchronous.Board.drop)
     interrupt = asks(asynchronous.Board.interrupt)
+    add_watcher = asks(asynchronous.Board.add_watcher)
 
     expect = waits(asynchronous.Board.expect)
     watch = iterates(asynchronous.Board.watch)

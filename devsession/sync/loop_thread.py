@@ -6,9 +6,11 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from typing import TypeVar
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from devsession.board.log import log
 from devsession.errors import UsageError
 from devsession.sync.call import Call
 
@@ -18,10 +20,19 @@ END_LIMIT = 5.0
 _T = TypeVar("_T")
 
 
+@runtime_checkable
+class Closable(Protocol):
+    """Something that is to be closed at the end."""
+
+    def close(self) -> Coroutine[Any, Any, None]:
+        """Close it; closing again does nothing."""
+
+
 class LoopThread:
     """A thread with an event loop, and the way to have work done there from any other thread."""
 
     def __init__(self) -> None:
+        self._closables: weakref.WeakValueDictionary[int, Closable] = weakref.WeakValueDictionary()
         self._pid = os.getpid()
         self._ending = False
         self._started = threading.Event()
@@ -31,6 +42,11 @@ class LoopThread:
         """Start the thread, and wait until its loop runs."""
         self._thread.start()
         self._started.wait()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its loop runs."""
+        return self._thread.is_alive()
 
     @property
     def is_usable(self) -> bool:
@@ -82,10 +98,15 @@ class LoopThread:
             if self.is_usable:
                 self.run(items.aclose)
 
+    def look_after(self, original: object) -> None:
+        """Close ``original`` at the end, if it can be closed and still exists."""
+        if isinstance(original, Closable):
+            self._closables.setdefault(id(original), original)
+
     def end(self) -> None:
-        """Cancel what is under way, and end the thread; what does not end in time is left behind."""
+        """Close what is open, which interrupts what is under way, and end the thread; what does not end in time is left behind."""
         if self.is_usable:
-            self._hand_over(self._end)
+            self._hand_over(self._ended.set)
         self._thread.join(END_LIMIT)
 
     # In the loop's thread
@@ -99,10 +120,11 @@ class LoopThread:
         self._ended = asyncio.Event()
         self._started.set()
         await self._ended.wait()
-
-    def _end(self) -> None:
+        # The last made is the first closed: a manager before its board.
+        for closable in reversed(list(self._closables.values())):
+            for failure in filter(None, await asyncio.gather(closable.close(), return_exceptions=True)):
+                log.event("not closed at the end", what=repr(closable), error=repr(failure))
         self._ending = True
-        self._ended.set()
 
     def _hand_over(self, step: Callable[[], None]) -> None:
         try:
@@ -136,7 +158,7 @@ class _Current:
     def get(self) -> LoopThread:
         """Return it, started if need be."""
         with self._lock:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive:
                 thread = LoopThread()
                 thread.start()
                 self._thread = thread

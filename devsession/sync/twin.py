@@ -9,26 +9,39 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from devsession.sync.loop_thread import LoopThread, current
 
 _O = TypeVar("_O")
 _O_co = TypeVar("_O_co", covariant=True)
 _C_co = TypeVar("_C_co", bound=AbstractAsyncContextManager[Any, Any], covariant=True)
+_F = TypeVar("_F", bound=Callable[..., Any])
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_TwinT = TypeVar("_TwinT", bound="Twin[Any]")
+_TwinT = TypeVar("_TwinT", bound="Adopting")
+
+
+class Adopting(Protocol):
+    """A class of twins."""
+
+    @classmethod
+    def of(cls, original: Any, loop: LoopThread) -> Self:
+        """Return the twin of ``original``, which lives on ``loop``."""
 
 
 class Twin(Generic[_O_co]):
-    """Something of the async API, seen from other threads; ``original`` is touched on the loop of devsession.sync only."""
+    """Something of the async API, seen from other threads; ``original`` is touched on the loop of devsession.sync only.
+
+    Twins are made when they are asked for, and are equal when their originals are the same.
+    """
 
     def __init__(self, original: _O_co, loop: LoopThread | None = None) -> None:
         self._original = original
         self._loop = loop or current()
+        self._loop.look_after(original)
 
     @classmethod
     def of(cls, original: Any, loop: LoopThread | None = None) -> Self:
@@ -39,6 +52,12 @@ class Twin(Generic[_O_co]):
 
     def __repr__(self) -> str:
         return repr(self._original)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Twin) and other._original is self._original
+
+    def __hash__(self) -> int:
+        return hash(id(self._original))
 
 
 class Block(Twin[_C_co]):
@@ -88,6 +107,49 @@ def gives(
     return giving
 
 
+def brings(
+    kind: type[_TwinT], method: Callable[Concatenate[_O, _P], Coroutine[Any, Any, Any]]
+) -> Callable[Concatenate[Twin[_O], _P], _TwinT]:
+    """Return the twin of a coroutine method whose result has the twin ``kind``."""
+
+    @functools.wraps(method)
+    def bringing(twin: Twin[_O], /, *args: _P.args, **kwargs: _P.kwargs) -> _TwinT:
+        return kind.of(twin._loop.run(lambda: method(twin._original, *args, **kwargs)), twin._loop)
+
+    return bringing
+
+
+def enters(
+    kind: type[_TwinT], method: Callable[Concatenate[_O, _P], AbstractAsyncContextManager[Any]]
+) -> Callable[Concatenate[Twin[_O], _P], AbstractContextManager[_TwinT]]:
+    """Return the twin of a method for ``async with``, whose block is given something that has the twin ``kind``."""
+
+    @functools.wraps(method)
+    def entering(twin: Twin[_O], /, *args: _P.args, **kwargs: _P.kwargs) -> AbstractContextManager[_TwinT]:
+        return _Entered(kind, lambda: method(twin._original, *args, **kwargs), twin._loop)
+
+    return _returning(entering, method, "AsyncGenerator", "AbstractContextManager")
+
+
+class _Entered(AbstractContextManager[_TwinT]):
+    """An async context manager, entered and left from another thread."""
+
+    def __init__(
+        self, kind: type[_TwinT], make: Callable[[], AbstractAsyncContextManager[Any]], loop: LoopThread
+    ) -> None:
+        self._kind = kind
+        self._block = loop.ask(make)
+        self._loop = loop
+
+    def __enter__(self) -> _TwinT:
+        return self._kind.of(self._loop.run(self._block.__aenter__), self._loop)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return self._loop.run(lambda: self._block.__aexit__(kind, error, trace))
+
+
 def iterates(
     method: Callable[Concatenate[_O, _P], AsyncGenerator[_R]],
 ) -> Callable[Concatenate[Twin[_O], _P], Generator[_R, None, None]]:
@@ -97,10 +159,15 @@ def iterates(
     def iterating(twin: Twin[_O], /, *args: _P.args, **kwargs: _P.kwargs) -> Generator[_R, None, None]:
         return twin._loop.iterate(lambda: method(twin._original, *args, **kwargs))
 
+    return _returning(iterating, method, "AsyncGenerator", "Generator")
+
+
+def _returning(function: _F, method: Callable[..., Any], before: str, after: str) -> _F:
+    """Return ``function`` with the signature of ``method``, but for what it says it returns."""
     signature = inspect.signature(method)
-    returned = str(signature.return_annotation).replace("AsyncGenerator", "Generator")
-    iterating.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
-    return iterating
+    returned = str(signature.return_annotation).replace(before, after)
+    function.__signature__ = signature.replace(return_annotation=returned)  # type: ignore[attr-defined]
+    return function
 
 
 class Fact(Generic[_R]):
