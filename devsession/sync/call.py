@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from devsession.errors import LinkClosedError
 
@@ -23,9 +23,10 @@ class Call(Generic[_T]):
 
     def __init__(self, work: Callable[[], Awaitable[_T]]) -> None:
         self._work = work
-        self._task: asyncio.Task[_T] | None = None
+        self._task: asyncio.Task[_T | None] | None = None
         self._given_up = False
         self._ended = threading.Event()
+        self._leaving: KeyboardInterrupt | SystemExit | None = None
 
     # In the loop's thread
 
@@ -43,8 +44,13 @@ class Call(Generic[_T]):
         else:
             self._task.cancel()
 
-    async def _conduct(self) -> _T:
-        return await self._work()
+    async def _conduct(self) -> _T | None:
+        try:
+            return await self._work()
+        except (KeyboardInterrupt, SystemExit) as leaving:
+            # A user's function says so to whoever waits here; the loop, which it would end, belongs to others too.
+            self._leaving = leaving
+            return None
 
     # In the caller's thread
 
@@ -64,4 +70,6 @@ class Call(Generic[_T]):
         assert self._task is not None
         if self._task.cancelled():
             raise LinkClosedError("the loop of devsession.sync ended meanwhile")
-        return self._task.result()
+        if self._leaving is not None:
+            raise self._leaving
+        return cast("_T", self._task.result())

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Generator
-from typing import ParamSpec
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import ParamSpec, TypeVar
 
 from devsession import links
 from devsession.board import board as asynchronous
 from devsession.board import clock
 from devsession.board import rescue as rescuing
 from devsession.doctor import diagnose as doctor
-from devsession.doctor.finding import Finding
 from devsession.sync.board import Board
 from devsession.sync.loop_thread import current
-from devsession.sync.twin import waits
+from devsession.sync.twin import returning, waits
 from devsession.transport import watch
 
 _P = ParamSpec("_P")
-
-
-def _silent(_: str) -> None:
-    """Tell nobody."""
+_R = TypeVar("_R")
 
 
 def _to_board(function: Callable[_P, asynchronous.Board]) -> Callable[_P, Board]:
@@ -57,17 +53,15 @@ def set_clock(board: Board, when: dt.datetime) -> None:
     waits(clock.set_clock)(board, when)
 
 
-def watch_ports() -> Generator[watch.PortEvent, None, None]:
-    """Yield the ports attached now as PortAdded, then each arrival and departure as it happens, for ever.
+def _from_now(function: Callable[_P, AsyncGenerator[_R]]) -> Callable[_P, Generator[_R, None, None]]:
+    """Return the twin of an async generator function; leaving its loop early, ``close()`` and Ctrl-C close what it opened."""
 
-    As the async one; ends by leaving the loop, by ``close()``, or by Ctrl-C, and nothing is left open.
-    """
-    return current().iterate(watch.watch_ports)
+    @functools.wraps(function)
+    def iterating(*args: _P.args, **kwargs: _P.kwargs) -> Generator[_R, None, None]:
+        return current().iterate(lambda: function(*args, **kwargs))
+
+    return returning(iterating, function, "AsyncGenerator", "Generator")
 
 
-def diagnose(url: str | None, progress: Callable[[str], None] = _silent) -> Generator[Finding, None, None]:
-    """Examine a board, its port and this computer, and yield what is found, each as soon as it is known.
-
-    As the async one; ``progress`` is called in the thread of the loop. Leaving early, or Ctrl-C, closes the link.
-    """
-    return current().iterate(lambda: doctor.diagnose(url, progress))
+watch_ports = _from_now(watch.watch_ports)
+diagnose = _from_now(doctor.diagnose)

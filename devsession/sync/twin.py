@@ -128,7 +128,7 @@ def enters(
     def entering(twin: Twin[_O], /, *args: _P.args, **kwargs: _P.kwargs) -> AbstractContextManager[_TwinT]:
         return _Entered(kind, lambda: method(twin._original, *args, **kwargs), twin._loop)
 
-    return _returning(entering, method, "AsyncGenerator", "AbstractContextManager")
+    return returning(entering, method, "AsyncGenerator", "AbstractContextManager")
 
 
 class _Entered(AbstractContextManager[_TwinT]):
@@ -159,10 +159,10 @@ def iterates(
     def iterating(twin: Twin[_O], /, *args: _P.args, **kwargs: _P.kwargs) -> Generator[_R, None, None]:
         return twin._loop.iterate(lambda: method(twin._original, *args, **kwargs))
 
-    return _returning(iterating, method, "AsyncGenerator", "Generator")
+    return returning(iterating, method, "AsyncGenerator", "Generator")
 
 
-def _returning(function: _F, method: Callable[..., Any], before: str, after: str) -> _F:
+def returning(function: _F, method: Callable[..., Any], before: str, after: str) -> _F:
     """Return ``function`` with the signature of ``method``, but for what it says it returns."""
     signature = inspect.signature(method)
     returned = str(signature.return_annotation).replace(before, after)
@@ -184,6 +184,9 @@ class Fact(Generic[_R]):
         if twin is None:
             return self
         return cast("_R", twin._loop.ask(lambda: getattr(twin._original, self._name)))
+
+    def __set__(self, twin: Twin[Any], value: object) -> None:
+        raise AttributeError(f"{self._name} of {twin!r} cannot be set")
 
 
 class Part(Fact[_TwinT]):
