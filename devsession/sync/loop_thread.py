@@ -112,19 +112,28 @@ class LoopThread:
     # In the loop's thread
 
     def _main(self) -> None:
-        with asyncio.Runner() as runner:
-            runner.run(self._live())
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._live())
+        finally:
+            # Also where no loop could be made: nobody waits for it then.
+            self._started.set()
 
     async def _live(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._started.set()
-        await self._ended.wait()
+        try:
+            await self._ended.wait()
+        finally:
+            await self._close_all()
+            self._ending = True
+
+    async def _close_all(self) -> None:
         # The last made is the first closed: a manager before its board.
         for closable in reversed(list(self._closables.values())):
             for failure in filter(None, await asyncio.gather(closable.close(), return_exceptions=True)):
                 log.event("not closed at the end", what=repr(closable), error=repr(failure))
-        self._ending = True
 
     def _hand_over(self, step: Callable[[], None]) -> None:
         try:

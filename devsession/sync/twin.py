@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from types import TracebackType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, Concatenate, Generic, Never, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from devsession.sync.loop_thread import LoopThread, current
 
@@ -185,7 +185,7 @@ class Fact(Generic[_R]):
             return self
         return cast("_R", twin._loop.ask(lambda: getattr(twin._original, self._name)))
 
-    def __set__(self, twin: Twin[Any], value: object) -> None:
+    def __set__(self, twin: Twin[Any], value: Never) -> None:
         raise AttributeError(f"{self._name} of {twin!r} cannot be set")
 
 

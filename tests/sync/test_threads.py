@@ -112,10 +112,11 @@ def test_who_leaves_the_program_does_not_take_the_loop_along(board: Board):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_loop_that_was_brought_down_is_told_and_followed_by_another():
     board = connect("sim:")
+    board.attach()
     thread = current()
     thread._hand_over(bring_down)
-    with pytest.raises((LinkClosedError, UsageError), match=r"ended meanwhile|connect anew"):
-        board.attach()
+    with pytest.raises((LinkClosedError, UsageError)):
+        board.eval("1")
     thread._thread.join(10)
     with connect("sim:") as another:
         assert another.eval("6 * 7") == 42
