@@ -96,7 +96,7 @@ class LoopThread:
         finally:
             # Garbage is also collected in the loop's thread, and after its end: asyncio closes what is dropped there.
             if self.is_usable:
-                self.run(items.aclose)
+                self.run(lambda: _close(items))
 
     def look_after(self, original: object) -> None:
         """Close ``original`` at the end, if it can be closed and still exists."""
@@ -150,6 +150,12 @@ class LoopThread:
                 "use another thread, or the async API there"
             )
         return _ENDED if self._ending or not self._thread.is_alive() else None
+
+
+async def _close(items: AsyncGenerator[Any]) -> None:
+    # One that still runs was cancelled, and nobody wanted to wait for it: it closes itself.
+    if not items.ag_running:  # type: ignore[attr-defined]
+        await items.aclose()
 
 
 _ENDED = "the loop of devsession.sync has ended, and what was opened with it is closed; connect anew"
