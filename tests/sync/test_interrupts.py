@@ -11,6 +11,7 @@ import pytest
 
 from devsession import sync
 from devsession.sync import Board
+from devsession.sync.loop_thread import current
 from devsession.transport import watch
 
 DEVSESSION = [sys.executable, "-m", "devsession"]
@@ -137,6 +138,20 @@ def test_a_second_signal_does_not_wait(board: Board):
     finally:
         signal.signal(signal.SIGALRM, before)
     assert len(alarms) == 2
+
+
+def test_a_next_item_that_was_given_up_before_it_began(board: Board, monkeypatch: pytest.MonkeyPatch):
+    texts = board.stream("print('runs')\nwhile True: pass")
+    assert next(texts).startswith("r")
+
+    def pressed(_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(current(), "_hand_over", pressed)
+    with pytest.raises(KeyboardInterrupt):
+        next(texts)
+    assert board.eval("6 * 7", timeout=5) == 42
 
 
 def test_nothing_stays_of_a_wait_for_ports(monkeypatch: pytest.MonkeyPatch):
