@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CapabilityError,
         CassetteEndedError,
         CassetteError,
         CassetteFormatError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         LinkClosedError,
         LinkError,
         LinkLostError,
+        MethodMissingError,
         NegotiationError,
         PortBusyError,
         PortNotFoundError,
@@ -57,8 +59,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
+    from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.cleanup import Held, Resource, ResourceState
     from devsession.session.manager import DeviceSessionManager
+    from devsession.session.probe import probe
     from devsession.session.references import Ref
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.state import SessionState
@@ -75,13 +79,16 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
     "CassetteFormatError",
     "CassetteMismatchError",
     "CassetteUnplayedError",
+    "Change",
     "ConnectionState",
     "DeadlineError",
+    "DeviceCapabilities",
     "DeviceError",
     "DeviceResetError",
     "DeviceSession",
@@ -95,6 +102,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileSystem",
     "Finding",
     "Held",
     "HostNotFoundError",
@@ -104,7 +112,9 @@ __all__ = [
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "MethodMissingError",
     "NegotiationError",
+    "Performance",
     "Pins",
     "Port",
     "PortAdded",
@@ -141,6 +151,7 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "probe",
     "read_clock",
     "record",
     "rescue",
@@ -151,7 +162,9 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "Change": "devsession.session.capabilities",
     "ConnectionState": "devsession.session.states",
+    "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
@@ -161,9 +174,11 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
     "Level": "devsession.doctor.finding",
+    "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
@@ -186,6 +201,7 @@ _HOMES = {
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",
     "list_ports": "devsession.transport.ports",
+    "probe": "devsession.session.probe",
     "read_clock": "devsession.board.clock",
     "record": "devsession.cassette.recorder",
     "rescue": "devsession.board.rescue",

@@ -93,6 +93,7 @@ class Board(Block[asynchronous.Board]):
     run = waits(asynchronous.Board.run)
     start = gives(Running, asynchronous.Board.start)
     stream = iterates(asynchronous.Board.stream)
+    call = waits(asynchronous.Board.call)
     drop = waits(asynchronous.Board.drop)
     interrupt = asks(asynchronous.Board.interrupt)
     add_watcher = asks(asynchronous.Board.add_watcher)

@@ -11,7 +11,10 @@ from devsession import links
 from devsession.board import board as asynchronous
 from devsession.board import clock
 from devsession.board import rescue as rescuing
+from devsession.board.connection import EXEC_TIMEOUT
 from devsession.doctor import diagnose as doctor
+from devsession.session import probe as probing
+from devsession.session.capabilities import DeviceCapabilities
 from devsession.sync.board import Board
 from devsession.sync.loop_thread import current
 from devsession.sync.twin import returning, waits
@@ -41,6 +44,14 @@ def rescue(board: Board, timeout: float = 30.0) -> rescuing.Rescue:
     DeviceError.
     """
     return waits(rescuing.rescue)(board, timeout)
+
+
+def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
+    """Ask a board for everything that is to be known of it, and leave it as it was.
+
+    As the async one: one exec, or two on a small heap, ``timeout`` in seconds for each. Raises what ``Board.exec`` does.
+    """
+    return waits(probing.probe)(board, timeout=timeout)
 
 
 def read_clock(board: Board) -> dt.datetime:
