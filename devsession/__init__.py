@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CapabilityError,
         CassetteEndedError,
         CassetteError,
         CassetteFormatError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         LinkClosedError,
         LinkError,
         LinkLostError,
+        MethodMissingError,
         NegotiationError,
         PortBusyError,
         PortNotFoundError,
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
+    from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
+    from devsession.session.probe import probe
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
@@ -64,12 +68,15 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
     "CassetteFormatError",
     "CassetteMismatchError",
     "CassetteUnplayedError",
+    "Change",
     "DeadlineError",
+    "DeviceCapabilities",
     "DeviceError",
     "DeviceResetError",
     "DevsessionError",
@@ -81,6 +88,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileSystem",
     "Finding",
     "HostNotFoundError",
     "HostUnreachableError",
@@ -89,7 +97,9 @@ __all__ = [
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "MethodMissingError",
     "NegotiationError",
+    "Performance",
     "Pins",
     "Port",
     "PortAdded",
@@ -116,6 +126,7 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "probe",
     "record",
     "watch_ports",
 ]
@@ -123,6 +134,8 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "Change": "devsession.session.capabilities",
+    "DeviceCapabilities": "devsession.session.capabilities",
     "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
@@ -130,8 +143,10 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Level": "devsession.doctor.finding",
+    "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
@@ -148,6 +163,7 @@ _HOMES = {
     "list_ports": "devsession.transport.ports",
     "watch_ports": "devsession.transport.watch",
     "link": "devsession.links",
+    "probe": "devsession.session.probe",
     "record": "devsession.cassette.recorder",
 }
 

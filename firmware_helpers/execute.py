@@ -3,11 +3,11 @@
 # Sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
 def _devsession():
-    S,R,T,L,N,I,P,X,A,H=str,repr,type,list,len,isinstance,print,exec,eval,hasattr
+    S,R,T,L,N,I,P,X,A,H,Y=str,repr,type,list,len,isinstance,print,exec,eval,hasattr,bytes
     B,G,Q,K,U=BaseException,globals(),SystemExit,KeyboardInterrupt,sum
     # nonce and number of the exec started last: a host that lost the wire asks for it
     c=[0,0]
-    # the namespaces of sessions by their numbers: they outlive the helper of one attach
+    # the namespaces of sessions by their numbers, methods by their keys: they outlive the helper of one attach
     h=G.setdefault('_devsession_h',{})
     # a value as text: floats as their bits, as repr loses digits; o collects what has no faithful form
     def r(v,o):
@@ -31,9 +31,12 @@ def _devsession():
         # in one piece, so that no thread prints into it; long ones in three, to spare the heap
         if N(p)<999:P(h+p+b,end=e)
         else:P(h,p,b,sep='',end=e)
-    def x(k,n,m,s,d,q=0):
+    def x(k,n,m,s,d=0,q=0):
+        # the call of a method has its key and arguments for m, the check for s
+        if I(m,Y):s,d,m=m,s,3
         # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
-        if U(s.encode())+m+n+q&65535!=d-100000:raise B(d)
+        if U(s if m>2 else s.encode())+m+n+q&65535!=d-100000:raise B(d)
+        if m>2 and s[:6] not in h:raise B(s[:6])
         g=G
         if q and m<2:
             g=h.get(q)
@@ -42,21 +45,19 @@ def _devsession():
         o=[]
         # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
         from gc import collect,mem_free
-        w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
+        if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
+        else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
         try:
             if m==2:return w(k,n,'V',R(c),'')
-            if m>2:
-                # the end of a namespace: what it gave back
-                collect()
-                v=mem_free()
-                h.pop(q,0)
-                collect()
-                return w(k,n,'V',R(mem_free()-v),'')
             c[0]=k
             c[1]=n
             if m:
                 # None too: no value is one that was lost
-                v=r(A(s,g),o)
+                v=r(A(b'x('+s[6:]+b')',{'x':h[s[:6]]})if m>2 else A(s,g),o)
+                if m>2 and not o:
+                    # one record for value and end
+                    e=None
+                    return w(k,n,'R',v,'')
                 if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
                 else:w(k,n,'V',v,'')
             else:X(s,g)
@@ -74,6 +75,6 @@ def _devsession():
             if not H(sys,'print_exception'):raise
             sys.print_exception(v)
         finally:
-            w(k,n,'E',e,'')
+            if e!=None:w(k,n,'E',e,'')
     return x
 _devsession=_devsession()

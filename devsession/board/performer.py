@@ -17,6 +17,7 @@ from devsession.errors import (
     DeviceResetError,
     DevsessionError,
     LinkError,
+    MethodMissingError,
     ProtocolError,
     RecoveryError,
     RemoteProtocolError,
@@ -79,7 +80,7 @@ class Performer:
         await self._prompt.ensure(job.deadline)
         command = self._command(job)
         epoch = self._interpreter.epoch
-        job.pasted, job.log = command.paste, self._prompt.output
+        job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
         self._prompt.job = job
         try:
             self._prompt.wire.submit(command)
@@ -111,6 +112,7 @@ class Performer:
             self._prompt.job = None
         if job.started:
             self._interpreter.deployed = True
+            self._interpreter.cooked = job.cooked
             self._interpreter.free_heap = job.free_heap or self._interpreter.free_heap
         return finished
 
@@ -152,6 +154,13 @@ class Performer:
                     hint="a slower baud rate, a shorter cable or a link with flow control",
                 )
             return "damaged on its way"
+        if method := sources.missing_method(finished.error):
+            self._interpreter.deployed = True
+            raise MethodMissingError(
+                f"{job.program} is not on the board, and was not called",
+                method=method,
+                board=self._prompt.url,
+            )
         if finished.ending is Ending.FRAMED and not finished.error:
             if not job.pasted:
                 raise RemoteProtocolError(
