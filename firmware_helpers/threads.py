@@ -4,7 +4,7 @@ def begin(held, name, function, args):
     from _thread import start_new_thread
 
     # whether it is to stop, whether it runs, what it raised
-    state = held[name] = [False, True, None]
+    state = held[name] = {0: False, 1: True, 2: None}
 
     def stop():
         return state[0]

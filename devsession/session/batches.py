@@ -73,7 +73,7 @@ class Batches(AsyncIterator[_T], Generic[_T]):
         try:
             values, self._over = await self._ask(self._most, int(BATCH_TIME * 1000))
         except DeviceError:
-            self._over = True
+            await self.aclose()
             raise
         if self._over:
             self._settle()

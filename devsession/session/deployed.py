@@ -91,7 +91,6 @@ class Deployed:
 
     async def invoke(self, text: str, bound: inspect.BoundArguments) -> Any:
         """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value."""
-        self._user.use()
         refs = [value for value in (*bound.args, *bound.kwargs.values()) if isinstance(value, Path)]
         try:
             if refs:
@@ -167,6 +166,7 @@ class DeployedGenerator(Deployed, Generic[_P, _T]):
             try:
                 values, over = await fetch.invoke(given, bound)
             except DeviceError as error:
+                error.frames = tuple(frame for frame in error.frames if frame.file != fetch.method.file)
                 raise located(error, self.method, fetch.method.name) from error.__cause__
             return values, over
 

@@ -43,7 +43,7 @@ class BoardThread:
 
         Raises DeadlineError when it has not stopped within ``timeout`` seconds: it runs on, and may be told again.
         """
-        await self._owner.ask(f"(lambda s:s and s.__setitem__(0,True))({self._state})")
+        await self._owner.ask(f"(lambda s:s and s.update({{0:True}}))({self._state})")
         await self.join(timeout)
 
     async def join(self, timeout: float | None = None) -> None:
