@@ -138,7 +138,9 @@ class TestOtherBoards:
         with pytest.raises(DevsessionError, match="does not tell its firmware"):
             fingerprint_from(told)
 
-    @pytest.mark.parametrize("told", [[], [None], ["x"], [{}], [[1]], [(1, 2)], 7, None, "OSError"])
+    @pytest.mark.parametrize(
+        "told", [[], [None], ["x"], [{}], [[1]], [(1, 2)], 7, None, {}, "OSError", ["\ud800"], [["\ud800"]]]
+    )
     def test_facts_of_any_type_are_no_error(self, told):
         names = (
             "machine",
@@ -153,6 +155,18 @@ class TestOtherBoards:
         )
         board = capabilities(**dict.fromkeys(names, told))
         assert board.implementation == "micropython"
+
+    def test_half_characters_are_escaped(self):
+        board = capabilities_from(
+            fingerprint_from(["\ud800", (1, 0, 0, "\ud801"), "\udfff", "\ud900", 1, 1, "\udcff"]),
+            {"machine": ["\udcff"], "mpy": "\udcff", "file systems": [[("/", "\udcff", 1, 1, 1, 1)]]},
+            "",
+            board="sim:",
+            identity="sim:1",
+        )
+        assert board.implementation == "\\ud800"
+        assert board.machine is None
+        assert DeviceCapabilities.model_validate_json(board.model_dump_json()) == board
 
 
 def test_required_features():

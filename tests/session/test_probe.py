@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from devsession import Board, DeviceCapabilities, DeviceError, probe
+from devsession import Board, DeadlineError, DeviceCapabilities, DeviceError, probe
 from devsession.links import link
 from devsession.session.probe import LITTLE_HEAP, both_programs, facts_program, fingerprint_program, programs
 from devsession.session.questions import questions_for
@@ -284,7 +284,7 @@ class TestDegraded:
         capabilities = await self.spoiled(
             board, "import machine\nmachine.freq = lambda: 'fast'\nmachine.unique_id = lambda: b''"
         )
-        assert capabilities.unknown["frequency"] == "not understood: ['fast'] as its frequency"
+        assert capabilities.unknown["frequency"] == "not understood: ['fast'] for its frequency"
         assert capabilities.unknown["unique_id"] == "it is empty"
 
     async def test_a_frequency_of_several_clocks(self, board):
@@ -300,3 +300,12 @@ class TestDegraded:
             "\n".join(f"{name} = None" for name in "abcefikmnopqstuvwxz") + "\nlen = list = repr = None",
         )
         assert whole.changes(capabilities) == ()
+
+    async def test_one_that_hangs_is_interrupted(self, board):
+        await board.exec(
+            "import machine; machine.Pin\ndef hang():\n    while True: pass\nmachine.freq = hang"
+        )
+        state = await board.eval(_LEFT)
+        with pytest.raises(DeadlineError):
+            await probe(board, timeout=0.5)
+        assert await board.eval(_LEFT) == state
