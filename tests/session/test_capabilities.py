@@ -6,14 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devsession import Board, CapabilityError, DeviceCapabilities, DevsessionError, probe
+from devsession.errors import RemoteProtocolError
 from devsession.links import link
 from devsession.session.capabilities import NOT_ASKED, Change
 from devsession.session.capability_cache import CapabilityCache, recall, refresh
 from devsession.session.features import capabilities_from
 from devsession.session.measure import measure
 from devsession.session.probe import identify
+from devsession.session.questions import QUESTIONS
 from devsession.session.report import NOT_IN_IT, fingerprint_from
 from devsession.transport.metering import MeteredTransport
 
@@ -167,6 +171,35 @@ class TestOtherBoards:
         assert board.implementation == "\\ud800"
         assert board.machine is None
         assert DeviceCapabilities.model_validate_json(board.model_dump_json()) == board
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=6) | st.lists(inner, max_size=6).map(tuple),
+    max_leaves=12,
+)
+
+
+@given(
+    told=st.dictionaries(
+        st.sampled_from([question.name for question in QUESTIONS]), _ANYTHING | st.tuples(_ANYTHING).map(list)
+    ),
+    printed=st.text(),
+    chip=_ANYTHING,
+)
+def test_nothing_that_a_board_tells_is_an_error(told, printed, chip):
+    fingerprint = fingerprint_from(["micropython", (1, 26, 0), "rp2", "3.4.0", 1, 1, chip])
+    board = capabilities_from(fingerprint, told, printed, board="sim:", identity="sim:1")
+    assert all(board.unknown[name] for name in ("machine", "modules") if getattr(board, name) is None)
+    assert all(board.supports(feature) in {True, False, None} for feature in board.features)
+
+
+@given(_ANYTHING | st.lists(_ANYTHING, min_size=7, max_size=7))
+def test_what_is_no_fingerprint_is_one_kind_of_error(told):
+    try:
+        fingerprint_from(told)
+    except RemoteProtocolError as error:
+        assert error.phase == "probe"
 
 
 def test_required_features():
