@@ -66,7 +66,12 @@ def fingerprint_from(told: Any) -> Fingerprint:
                 unique_id=_hex(chip) or None,
                 why_no_id="it is empty" if isinstance(chip, list) else _whole(str(chip)[:_REASON_SHOWN]),
             )
-    raise RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
+    raise not_told(told)
+
+
+def not_told(told: Any) -> RemoteProtocolError:
+    """Return the error of a board that answers something else than its firmware."""
+    return RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
 
 
 def _whole(told: str) -> str:
