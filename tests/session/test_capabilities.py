@@ -286,6 +286,10 @@ class TestKept:
         cache.store(capabilities().model_copy(update={"sys_version": "3.4.0"}))
         assert not (tmp_path / "cache").exists()
 
+    async def test_what_a_full_memory_hid_is_not_kept(self, cache, tmp_path):
+        cache.store(capabilities(hashes="MemoryError"))
+        assert not (tmp_path / "cache").exists()
+
     async def test_boards_met_once_are_not_kept(self, cache, tmp_path):
         async with Board(link("sim:")) as board:
             await recall(board, cache=cache)
@@ -300,6 +304,7 @@ class TestKept:
             lambda text: "[]",
             lambda text: json.dumps({**json.loads(text), "format": 2}),
             lambda text: json.dumps({**json.loads(text), "identity": "usb-another"}),
+            lambda text: json.dumps({**json.loads(text), "asked": "other questions"}),
             lambda text: json.dumps({**json.loads(text), "capabilities": {"board": 1}}),
             lambda text: "\ud800",
         ],
