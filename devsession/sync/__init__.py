@@ -27,6 +27,7 @@ from devsession import (
     AmbiguousBoardError,
     BoardNotFoundError,
     BoardSwappedError,
+    CapabilityCache,
     CapabilityError,
     CassetteEndedError,
     CassetteError,
@@ -75,6 +76,7 @@ from devsession import (
     Ran,
     RawReplError,
     RecoveryError,
+    Refreshed,
     Rescue,
     Reset,
     ResetReport,
@@ -96,7 +98,18 @@ from devsession import (
     record,
 )
 from devsession.sync.board import Board, Running
-from devsession.sync.functions import connect, diagnose, probe, read_clock, rescue, set_clock, watch_ports
+from devsession.sync.functions import (
+    connect,
+    diagnose,
+    measure,
+    probe,
+    read_clock,
+    recall,
+    refresh,
+    rescue,
+    set_clock,
+    watch_ports,
+)
 from devsession.sync.references import Ref, value_of
 from devsession.sync.session import DeviceSession, DeviceSessionManager
 
@@ -105,6 +118,7 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityCache",
     "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
@@ -156,6 +170,7 @@ __all__ = [
     "RawReplError",
     "RecoveryError",
     "Ref",
+    "Refreshed",
     "Rescue",
     "Reset",
     "ResetReport",
@@ -177,9 +192,12 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "measure",
     "probe",
     "read_clock",
+    "recall",
     "record",
+    "refresh",
     "rescue",
     "set_clock",
     "value_of",

@@ -13,8 +13,11 @@ from devsession.board import clock
 from devsession.board import rescue as rescuing
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.doctor import diagnose as doctor
+from devsession.session import capability_cache as keeping
+from devsession.session import measure as measuring
 from devsession.session import probe as probing
-from devsession.session.capabilities import DeviceCapabilities
+from devsession.session.capabilities import DeviceCapabilities, Performance
+from devsession.session.capability_cache import CapabilityCache, Refreshed
 from devsession.sync.board import Board
 from devsession.sync.loop_thread import current
 from devsession.sync.twin import returning, waits
@@ -46,12 +49,36 @@ def rescue(board: Board, timeout: float = 30.0) -> rescuing.Rescue:
     return waits(rescuing.rescue)(board, timeout)
 
 
-def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
+def probe(board: Board, *, free_heap: int | None = None, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
     """Ask a board for everything that is to be known of it, and leave it as it was.
 
     As the async one: one exec, or two on a small heap, ``timeout`` in seconds for each. Raises what ``Board.exec`` does.
     """
-    return waits(probing.probe)(board, timeout=timeout)
+    return waits(probing.probe)(board, free_heap=free_heap, timeout=timeout)
+
+
+def measure(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Performance:
+    """Measure a board and its link; ``timeout`` in seconds for each of about 30 execs. Raises what ``Board.exec`` does."""
+    return waits(measuring.measure)(board, timeout=timeout)
+
+
+def recall(
+    board: Board, *, cache: CapabilityCache | None = None, timeout: float = EXEC_TIMEOUT
+) -> DeviceCapabilities:
+    """Return what is kept of a board, if it is still the same with the same firmware; else ask it. As the async one."""
+    return waits(keeping.recall)(board, cache=cache, timeout=timeout)
+
+
+def refresh(
+    board: Board,
+    known: DeviceCapabilities,
+    *,
+    cache: CapabilityCache | None = None,
+    free_heap: int | None = None,
+    timeout: float = EXEC_TIMEOUT,
+) -> Refreshed:
+    """Ask a board anew, keep what it says, and return that with what differs from ``known``. As the async one."""
+    return waits(keeping.refresh)(board, known, cache=cache, free_heap=free_heap, timeout=timeout)
 
 
 def read_clock(board: Board) -> dt.datetime:
