@@ -23,82 +23,88 @@ A call of a handle (``i2c.scan()``) runs at once; ``value_of`` gives the value o
 ``await``.
 """
 
-from devsession import (
-    AmbiguousBoardError,
-    BoardNotFoundError,
-    BoardSwappedError,
-    CapabilityError,
-    CassetteEndedError,
-    CassetteError,
-    CassetteFormatError,
-    CassetteMismatchError,
-    CassetteUnplayedError,
-    Change,
-    ConnectionState,
-    DeadlineError,
-    DeviceCapabilities,
-    DeviceError,
-    DeviceResetError,
-    DevsessionError,
-    Direction,
-    Execution,
-    Expected,
-    ExpectError,
-    Fault,
-    FaultKind,
-    FaultPlan,
-    FaultyTransport,
-    FileSystem,
-    Finding,
-    Held,
-    HostNotFoundError,
-    HostUnreachableError,
-    InterpreterNotFoundError,
-    Level,
-    LinkClosedError,
-    LinkError,
-    LinkLostError,
-    MethodMissingError,
-    NegotiationError,
-    Performance,
-    Pins,
-    Port,
-    PortAdded,
-    PortBusyError,
-    PortEvent,
-    PortNotFoundError,
-    PortPermissionError,
-    PortRefusedError,
-    PortRemoved,
-    ProtocolError,
-    Pulse,
-    Ran,
-    RawReplError,
-    RecoveryError,
-    Rescue,
-    Reset,
-    ResetReport,
-    Resource,
-    ResourceState,
-    Rung,
-    SessionEndedError,
-    SessionError,
-    SessionExistsError,
-    SessionPhase,
-    SessionState,
-    SimulatorError,
-    StateChange,
-    UncertainExecutionError,
-    UnrepresentableValueError,
-    UsageError,
-    link,
-    list_ports,
-    record,
-)
-from devsession.sync.board import Board, Running
-from devsession.sync.functions import connect, diagnose, probe, read_clock, rescue, set_clock, watch_ports
-from devsession.sync.references import Ref, value_of
-from devsession.sync.session import DeviceSession, DeviceSessionManager
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from devsession import (
+        AmbiguousBoardError,
+        BoardNotFoundError,
+        BoardSwappedError,
+        CapabilityError,
+        CassetteEndedError,
+        CassetteError,
+        CassetteFormatError,
+        CassetteMismatchError,
+        CassetteUnplayedError,
+        Change,
+        ConnectionState,
+        DeadlineError,
+        DeviceCapabilities,
+        DeviceError,
+        DeviceResetError,
+        DevsessionError,
+        Direction,
+        Execution,
+        Expected,
+        ExpectError,
+        Fault,
+        FaultKind,
+        FaultPlan,
+        FaultyTransport,
+        FileSystem,
+        Finding,
+        Held,
+        HostNotFoundError,
+        HostUnreachableError,
+        InterpreterNotFoundError,
+        Level,
+        LinkClosedError,
+        LinkError,
+        LinkLostError,
+        MethodMissingError,
+        NegotiationError,
+        Performance,
+        Pins,
+        Port,
+        PortAdded,
+        PortBusyError,
+        PortEvent,
+        PortNotFoundError,
+        PortPermissionError,
+        PortRefusedError,
+        PortRemoved,
+        ProtocolError,
+        Pulse,
+        Ran,
+        RawReplError,
+        RecoveryError,
+        Rescue,
+        Reset,
+        ResetReport,
+        Resource,
+        ResourceState,
+        Rung,
+        SessionEndedError,
+        SessionError,
+        SessionExistsError,
+        SessionPhase,
+        SessionState,
+        SimulatorError,
+        StateChange,
+        UncertainExecutionError,
+        UnrepresentableValueError,
+        UsageError,
+        link,
+        list_ports,
+        record,
+    )
+    from devsession.sync.board import Board, Running
+    from devsession.sync.functions import connect, diagnose, probe, read_clock, rescue, set_clock, watch_ports
+    from devsession.sync.references import Ref, value_of
+    from devsession.sync.session import DeviceSession, DeviceSessionManager
 
 __all__ = [
     "AmbiguousBoardError",
@@ -185,3 +191,30 @@ __all__ = [
     "value_of",
     "watch_ports",
 ]
+
+# Where the names that have twins live; all others are the same objects as in devsession.
+_TWINS = {
+    "Board": "devsession.sync.board",
+    "DeviceSession": "devsession.sync.session",
+    "DeviceSessionManager": "devsession.sync.session",
+    "Ref": "devsession.sync.references",
+    "Running": "devsession.sync.board",
+    "connect": "devsession.sync.functions",
+    "diagnose": "devsession.sync.functions",
+    "probe": "devsession.sync.functions",
+    "read_clock": "devsession.sync.functions",
+    "rescue": "devsession.sync.functions",
+    "set_clock": "devsession.sync.functions",
+    "value_of": "devsession.sync.references",
+    "watch_ports": "devsession.sync.functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'devsession.sync' has no attribute {name!r}")
+    return getattr(importlib.import_module(_TWINS.get(name, "devsession")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

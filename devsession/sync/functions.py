@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import functools
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from devsession import links
 from devsession.board import board as asynchronous
@@ -13,12 +13,13 @@ from devsession.board import clock
 from devsession.board import rescue as rescuing
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.doctor import diagnose as doctor
-from devsession.session import probe as probing
-from devsession.session.capabilities import DeviceCapabilities
 from devsession.sync.board import Board
 from devsession.sync.loop_thread import current
 from devsession.sync.twin import returning, waits
 from devsession.transport import watch
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -51,6 +52,8 @@ def probe(board: Board, *, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
 
     As the async one: one exec, or two on a small heap, ``timeout`` in seconds for each. Raises what ``Board.exec`` does.
     """
+    from devsession.session import probe as probing
+
     return waits(probing.probe)(board, timeout=timeout)
 
 

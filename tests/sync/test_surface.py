@@ -116,7 +116,7 @@ PAIRS = [pytest.param(kind, twin, id=f"{kind.__module__}.{kind.__name__}") for k
 def test_the_public_names_are_the_same():
     missing = set(devsession.__all__) - set(sync.__all__)
     assert not missing, (
-        f"import these in devsession/sync/__init__.py, or write their twins: {sorted(missing)}"
+        f"add these to devsession/sync/__init__.py, those that wait with their twins: {sorted(missing)}"
     )
     assert set(sync.__all__) - set(devsession.__all__) == ONLY_HERE
 
