@@ -60,8 +60,10 @@ if TYPE_CHECKING:
     )
     from devsession.links import connect, link
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
+    from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
     from devsession.session.manager import DeviceSessionManager
+    from devsession.session.measure import measure
     from devsession.session.probe import probe
     from devsession.session.references import Ref
     from devsession.session.session import DeviceSession, SessionPhase
@@ -79,6 +81,7 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityCache",
     "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
@@ -130,6 +133,7 @@ __all__ = [
     "RawReplError",
     "RecoveryError",
     "Ref",
+    "Refreshed",
     "Rescue",
     "Reset",
     "ResetReport",
@@ -151,9 +155,12 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "measure",
     "probe",
     "read_clock",
+    "recall",
     "record",
+    "refresh",
     "rescue",
     "set_clock",
     "watch_ports",
@@ -162,7 +169,12 @@ __all__ = [
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
+    "Refreshed": "devsession.session.capability_cache",
+    "measure": "devsession.session.measure",
+    "recall": "devsession.session.capability_cache",
+    "refresh": "devsession.session.capability_cache",
     "ConnectionState": "devsession.session.states",
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
