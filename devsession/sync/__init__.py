@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CapabilityCache,
         CapabilityError,
         CassetteEndedError,
         CassetteError,
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
         Ran,
         RawReplError,
         RecoveryError,
+        Refreshed,
         Rescue,
         Reset,
         ResetReport,
@@ -102,7 +104,8 @@ if TYPE_CHECKING:
         record,
     )
     from devsession.sync.board import Board, Running
-    from devsession.sync.functions import connect, diagnose, probe, read_clock, rescue, set_clock, watch_ports
+    from devsession.sync.capabilities import measure, probe, recall, refresh
+    from devsession.sync.functions import connect, diagnose, read_clock, rescue, set_clock, watch_ports
     from devsession.sync.references import Ref, value_of
     from devsession.sync.session import DeviceSession, DeviceSessionManager
 
@@ -111,6 +114,7 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityCache",
     "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
@@ -162,6 +166,7 @@ __all__ = [
     "RawReplError",
     "RecoveryError",
     "Ref",
+    "Refreshed",
     "Rescue",
     "Reset",
     "ResetReport",
@@ -183,9 +188,12 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "measure",
     "probe",
     "read_clock",
+    "recall",
     "record",
+    "refresh",
     "rescue",
     "set_clock",
     "value_of",
@@ -201,8 +209,11 @@ _TWINS = {
     "Running": "devsession.sync.board",
     "connect": "devsession.sync.functions",
     "diagnose": "devsession.sync.functions",
-    "probe": "devsession.sync.functions",
+    "measure": "devsession.sync.capabilities",
+    "probe": "devsession.sync.capabilities",
     "read_clock": "devsession.sync.functions",
+    "recall": "devsession.sync.capabilities",
+    "refresh": "devsession.sync.capabilities",
     "rescue": "devsession.sync.functions",
     "set_clock": "devsession.sync.functions",
     "value_of": "devsession.sync.references",
