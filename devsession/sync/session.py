@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from devsession.session import device, listeners, manager, parts, session
+from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
 from devsession.session.listeners import Listener
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
+from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
 from devsession.sync.references import Ref
@@ -31,32 +32,6 @@ class Listeners(Twin[listeners.Listeners[_E]]):
     def remove(self, listener: Listener[_E]) -> None:
         """Tell ``listener`` no more; raises ValueError when it was not told before."""
         self._loop.ask(lambda: self._original.remove(listener))
-
-
-class DeviceContext(Twin[device.DeviceContext]):
-    """Names in a session's namespace on the board; each method is one turn."""
-
-    define = waits(device.DeviceContext.define)
-    get = waits(device.DeviceContext.get)
-    is_defined = waits(device.DeviceContext.is_defined)
-    names = waits(device.DeviceContext.names)
-    delete = waits(device.DeviceContext.delete)
-
-
-class Parts(Twin[parts.Parts]):
-    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each."""
-
-    timer = brings(Ref, parts.Parts.timer)
-    file = brings(Ref, parts.Parts.file)
-    temporary_file = waits(parts.Parts.temporary_file)
-    temporary_directory = waits(parts.Parts.temporary_directory)
-
-    def pin(self, number: int | str, mode: str = "OUT", **options: Any) -> Ref:
-        """Return a ``machine.Pin``; ``mode`` is the name of one of its constants, ``options`` go to its constructor.
-
-        At the end it is an input again, so that it drives nothing.
-        """
-        return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
 
 
 class _Handed:
@@ -92,6 +67,7 @@ class DeviceSession(Block[session.DeviceSession]):
     state = Fact[SessionState]()
     device = Part(DeviceContext)
     part = Part(Parts)
+    files = Part(DeviceFiles)
 
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
