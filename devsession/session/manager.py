@@ -6,7 +6,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
 from devsession.board.happenings import Happening
@@ -17,7 +17,11 @@ from devsession.protocol.source import MAIN
 from devsession.session.listeners import Listeners
 from devsession.session.metadata import FileMetadata
 from devsession.session.session import DeviceSession
+from devsession.session.shared import SharedVariables
 from devsession.session.states import MOVES, ConnectionState, StateChange, check
+
+if TYPE_CHECKING:
+    from devsession.session.profile import SessionProfile
 
 _T = TypeVar("_T")
 
@@ -25,21 +29,23 @@ _T = TypeVar("_T")
 class DeviceSessionManager:
     """Wraps a communicator, attached or not: ``async with`` attaches, gives out sessions, and at the end ends them all and closes.
 
-    ``state_changed`` tells each change of ``state`` to listeners, plain or async.
+    ``state_changed`` tells each change of ``state`` to listeners, plain or async. ``shared`` keeps values for sessions that
+    use them; given, it is one that other managers have too.
     """
 
-    def __init__(self, communicator: Board) -> None:
+    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
         self.board = communicator
         self.state_changed: Listeners[StateChange] = Listeners()
         self._state = ConnectionState.DISCONNECTED
         self._sessions: dict[str, DeviceSession] = {}
         communicator.add_watcher(self._happened)
+        self.shared = shared if shared is not None else SharedVariables()
         self._files = FileMetadata(communicator)
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared)
 
     def __repr__(self) -> str:
         return f"<DeviceSessionManager {self.board.url} {self._state.value}, {len(self._sessions)} sessions>"
@@ -104,11 +110,13 @@ class DeviceSessionManager:
 
     # Sessions
 
-    def create_session(self, name: str | None = None, *, namespace: str = "own") -> DeviceSession:
+    def create_session(
+        self, name: str | None = None, *, namespace: str = "own", profile: SessionProfile | None = None
+    ) -> DeviceSession:
         """Return a new session; it costs the board nothing before it is used.
 
         ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays.
-        Raises SessionExistsError for a name in use.
+        ``profile`` is applied when the session is entered or first used. Raises SessionExistsError for a name in use.
         """
         if namespace not in {"own", "main"}:
             raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
@@ -117,7 +125,13 @@ class DeviceSessionManager:
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
         session = DeviceSession(
-            self.board, name, MAIN if namespace == "main" else number, self._ended, self._files
+            self.board,
+            name,
+            MAIN if namespace == "main" else number,
+            self._ended,
+            metadata=self._files,
+            shared=self.shared,
+            profile=profile,
         )
         self._sessions[name] = session
         return session
@@ -128,10 +142,10 @@ class DeviceSessionManager:
 
     @asynccontextmanager
     async def session(
-        self, name: str | None = None, *, namespace: str = "own"
+        self, name: str | None = None, *, namespace: str = "own", profile: SessionProfile | None = None
     ) -> AsyncGenerator[DeviceSession]:
-        """Give the block a session of its own, which ends with it."""
-        async with self.create_session(name, namespace=namespace) as session:
+        """Give the block a session of its own, which ends with it; as ``create_session``. Raises ProfileError."""
+        async with self.create_session(name, namespace=namespace, profile=profile) as session:
             yield session
 
     def get_or_create(self, name: str) -> DeviceSession:
