@@ -18,6 +18,8 @@ _TELLS_MPY = {"micropython": (1, 12), "circuitpython": (7,)}
 _RAW_PASTE_SINCE = {"micropython": (1, 14), "circuitpython": (7,)}
 # Whether leaving the raw REPL leaves the interpreter as it is.
 _KEEPS_VM = {"micropython": True, "circuitpython": False}
+# Where the clock begins on firmware without gmtime.
+_EPOCH_YEAR = {"circuitpython": 1970}
 # By what 1 + 2**-22.4 and 1 + 2**-31.4 differ from: 1.
 _FLOAT_BITS = {(False, False): 30, (True, False): 32, (True, True): 64}
 _PERIPHERALS = frozenset(
@@ -46,13 +48,15 @@ _NO_NAMES: tuple[str, ...] = ()
 
 
 def capabilities_from(
-    fingerprint: Fingerprint, told: Any, printed: str, *, board: str, identity: str
+    fingerprint: Fingerprint, told: dict[str, Any], printed: str, *, board: str, identity: str
 ) -> DeviceCapabilities:
     """Return what a board told as its capabilities; what is not understood is unknown, with the reason, and never an error."""
     facts = Facts(told)
     modules = module_list(printed)
     if modules is None:
         facts.get("modules", ("module list",), _unprinted)
+    if fingerprint.heap_total is None:
+        facts.unknown["heap_total"] = facts.unknown["heap_free"] = "its gc does not tell"
     if fingerprint.unique_id is None:
         facts.unknown["unique_id"] = fingerprint.why_no_id
     known: dict[str, Any] = {
@@ -68,7 +72,9 @@ def capabilities_from(
         "read_only": _read_only(fingerprint, facts),
         "float_bits": facts.get("float_bits", ("floats",), lambda it: _FLOAT_BITS[it], absent=0),
         "int_bits": _int_bits(facts),
-        "epoch_year": facts.get("epoch_year", ("epoch year",), number),
+        "epoch_year": facts.get(
+            "epoch_year", ("epoch year",), number, absent=_EPOCH_YEAR.get(fingerprint.implementation)
+        ),
         **_by_version(fingerprint, facts),
         "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
         "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),
