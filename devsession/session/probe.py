@@ -34,7 +34,7 @@ async def probe(
     if free_heap is not None and free_heap < LITTLE_HEAP:
         return await ask_facts(board, await identify(board, timeout=timeout), timeout=timeout)
     try:
-        both = await board.evaluate(both_programs(), timeout=timeout)
+        both = await board.ask(both_programs(), timeout=timeout)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return await probe(board, free_heap=0, timeout=timeout)
@@ -47,7 +47,7 @@ async def probe(
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
     """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
-    return fingerprint_from((await board.evaluate(fingerprint_program(), timeout=timeout)).value)
+    return fingerprint_from((await board.ask(fingerprint_program(), timeout=timeout)).value)
 
 
 async def ask_facts(
@@ -56,7 +56,7 @@ async def ask_facts(
     """Ask a board that was identified for all the rest: one exec. Raises as ``probe``."""
     questions = questions_for(fingerprint.implementation, fingerprint.version)
     try:
-        asked = await board.evaluate(facts_program(questions), timeout=timeout)
+        asked = await board.ask(facts_program(questions), timeout=timeout)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return _conclude(board, fingerprint, _named(questions, ["MemoryError"] * len(questions)))

@@ -6,7 +6,8 @@ import asyncio
 import datetime as dt
 import enum
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,9 @@ from devsession.board.running import Running
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
+from devsession.session.executor import Executor
 from devsession.session.files import DeviceFiles
+from devsession.session.homes import BoardHome, SessionHome
 from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
 from devsession.session.references import Ref
@@ -34,24 +37,30 @@ class SessionPhase(enum.Enum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all sessions of a board share: the board, its methods, what is known of its files, how wide its numbers are."""
+
+    board: Board
+    home: BoardHome
+    files: FileMetadata
+    widths: Callable[[], tuple[int, int | None]]
+
+
 class DeviceSession:
     """A session on a board; made by a DeviceSessionManager, and ended by it or by leaving ``async with``.
 
     Programs of a session run in a dict of its own on the board, born with ``__name__ == "__main__"``: two sessions that use one name do not
     meet. Modules, pins and files are the board's, and shared. ``state`` keeps values on the host, ``device`` reaches variables of the
     session on the board, ``part`` makes pins, timers and files there that are given back at the end, ``files`` reads and writes files.
+    ``method`` and ``thread`` make functions of the host run there, and see the session's names; ``executor`` knows them.
 
     At the end everything registered is cleaned up, the last first, then the namespace is dropped: ``given_back`` tells how many bytes of
     the board's heap that was.
     """
 
     def __init__(
-        self,
-        board: Board,
-        name: str,
-        namespace: int,
-        ended: Callable[[DeviceSession], None],
-        metadata: FileMetadata,
+        self, name: str, namespace: int, shared: Shared, ended: Callable[[DeviceSession], None]
     ) -> None:
         self.name = name
         self.id = f"{name}-{namespace:x}"
@@ -59,7 +68,9 @@ class DeviceSession:
         self.state = SessionState()
         self.given_back: int | None = None
         self.phase = SessionPhase.ACTIVE
-        self._board = board
+        self.board = self._board = shared.board
+        self.board_home = shared.home
+        self.widths = shared.widths
         self._namespace = namespace
         self._tell_end = ended
         self._begun = time.monotonic()
@@ -70,7 +81,10 @@ class DeviceSession:
         self._ending: asyncio.Task[None] | None = None
         self.device = DeviceContext(self)
         self.part = Parts(self)
-        self.files = DeviceFiles(self, metadata)
+        self.files = DeviceFiles(self, shared.files)
+        self._home = SessionHome(self._board, shared.home, namespace)
+        self.executor = Executor(self._home, self)
+        self.method, self.thread = self.executor.method, self.executor.thread
 
     def __repr__(self) -> str:
         return f"<DeviceSession {self.id} {self.phase.value}>"
@@ -239,6 +253,15 @@ class DeviceSession:
             return await self._board.eval(code, namespace=self._namespace)
         return (await self._board.exec(code, namespace=self._namespace)).value
 
+    def use(self) -> None:
+        """Raise SessionEndedError when the session has ended; else there is something to give back on the board."""
+        self._use()
+
+    def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
+        """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
+        held = self._stack.push(cleanup, kind=kind, on_board=True)
+        return lambda: self._stack.discard(held)
+
     def next_handle(self) -> int:
         """Return a number for an object of this session on the board."""
         self._handles += 1
@@ -247,6 +270,7 @@ class DeviceSession:
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
         self._used = False
+        self._home.forget()
         self._stack.board_started_anew()
 
     def _use(self) -> None:
@@ -273,10 +297,10 @@ class DeviceSession:
             raise ExceptionGroup(f"session {self.name} could not clean up everything", failures)
 
     async def _drop(self) -> list[Exception]:
-        if not self._used or not self._namespace:
+        if not self._used or not (self._namespace or self._home.keys):
             return []
         try:
-            self.given_back = await self._board.drop(self._namespace)
+            self.given_back = await self._board.drop(self._namespace, self._home.keys)
         except LinkError:
             # The board is gone, and the namespace with it.
             return []
