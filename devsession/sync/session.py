@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
@@ -15,8 +15,12 @@ from devsession.sync.board import Board, Running
 from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
+from devsession.sync.methods import Executor, Methods, Threads
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 _E = TypeVar("_E")
 _T = TypeVar("_T")
@@ -68,6 +72,10 @@ class DeviceSession(Block[session.DeviceSession]):
     device = Part(DeviceContext)
     part = Part(Parts)
     files = Part(DeviceFiles)
+    board = Part(Board)
+    executor = Part(Executor)
+    method = Part(Methods)
+    thread = Part(Threads)
 
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
@@ -107,6 +115,13 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     board = Part(Board)
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
+    capabilities_changed = Part(Listeners[manager.CapabilitiesChange])
+    method = Part(Methods)
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do, as found when it was connected, or by ``refresh``; raises SessionError where nothing is known."""
+        return self._loop.ask(lambda: self._original.capabilities)
 
     @property
     def sessions(self) -> tuple[DeviceSession, ...]:
@@ -116,6 +131,8 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
 
     connect = waits(manager.DeviceSessionManager.connect)
     close = waits(manager.DeviceSessionManager.close)
+    refresh = waits(manager.DeviceSessionManager.refresh)
+    measure = waits(manager.DeviceSessionManager.measure)
 
     create_session = gives(DeviceSession, manager.DeviceSessionManager.create_session)
     get_or_create = gives(DeviceSession, manager.DeviceSessionManager.get_or_create)
