@@ -21,12 +21,14 @@ from devsession.session.executor import Methods
 from devsession.session.homes import BoardHome
 from devsession.session.listeners import Listeners
 from devsession.session.metadata import FileMetadata
-from devsession.session.session import DeviceSession, Shared
+from devsession.session.session import Commons, DeviceSession
+from devsession.session.shared import SharedVariables
 from devsession.session.states import MOVES, ConnectionState, StateChange, check
 
 if TYPE_CHECKING:
     # pydantic takes its time, and is not needed before a board was asked.
     from devsession.session.capabilities import Change, DeviceCapabilities, Performance
+    from devsession.session.profile import SessionProfile
 
 _T = TypeVar("_T")
 
@@ -44,26 +46,30 @@ class DeviceSessionManager:
 
     ``state_changed`` tells each change of ``state`` to listeners, plain or async, ``capabilities_changed`` what was found to be another
     than before. ``method`` makes functions of the host run on the board: they see their own names and each other, and there is one copy
-    of each on the board, whoever sent it.
+    of each on the board, whoever sent it. ``shared`` keeps values for
+    sessions that use them; given, it is one that other managers have too.
     """
 
-    def __init__(self, communicator: Board) -> None:
+    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
         self.board = communicator
         self.state_changed: Listeners[StateChange] = Listeners()
         self._state = ConnectionState.DISCONNECTED
         self._sessions: dict[str, DeviceSession] = {}
         communicator.add_watcher(self._happened)
+        self.shared = shared if shared is not None else SharedVariables()
         self.board_home = BoardHome(communicator)
-        self._shared = Shared(communicator, self.board_home, FileMetadata(communicator), self.widths)
+        self._commons = Commons(
+            communicator, self.board_home, FileMetadata(communicator), self.shared, self.widths
+        )
         self._stack = CleanupStack()
         self.method = Methods(self.board_home, self)
         self._capabilities: DeviceCapabilities | None = None
         self.capabilities_changed: Listeners[CapabilitiesChange] = Listeners()
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared)
 
     def __repr__(self) -> str:
         return f"<DeviceSessionManager {self.board.url} {self._state.value}, {len(self._sessions)} sessions>"
@@ -154,11 +160,13 @@ class DeviceSessionManager:
 
     # Sessions
 
-    def create_session(self, name: str | None = None, *, namespace: str = "own") -> DeviceSession:
+    def create_session(
+        self, name: str | None = None, *, namespace: str = "own", profile: SessionProfile | None = None
+    ) -> DeviceSession:
         """Return a new session; it costs the board nothing before it is used.
 
         ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays.
-        Raises SessionExistsError for a name in use.
+        ``profile`` is applied when the session is entered or first used. Raises SessionExistsError for a name in use.
         """
         if namespace not in {"own", "main"}:
             raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
@@ -166,7 +174,8 @@ class DeviceSessionManager:
         name = name if name is not None else f"session-{number:x}"
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
-        session = DeviceSession(name, MAIN if namespace == "main" else number, self._shared, self._ended)
+        where = MAIN if namespace == "main" else number
+        session = DeviceSession(name, where, self._commons, self._ended, profile)
         self._sessions[name] = session
         return session
 
@@ -176,10 +185,10 @@ class DeviceSessionManager:
 
     @asynccontextmanager
     async def session(
-        self, name: str | None = None, *, namespace: str = "own"
+        self, name: str | None = None, *, namespace: str = "own", profile: SessionProfile | None = None
     ) -> AsyncGenerator[DeviceSession]:
-        """Give the block a session of its own, which ends with it."""
-        async with self.create_session(name, namespace=namespace) as session:
+        """Give the block a session of its own, which ends with it; as ``create_session``. Raises ProfileError."""
+        async with self.create_session(name, namespace=namespace, profile=profile) as session:
             yield session
 
     def get_or_create(self, name: str) -> DeviceSession:
@@ -199,6 +208,9 @@ class DeviceSessionManager:
 
     def use(self) -> None:
         """Do nothing: the board itself says when it is closed."""
+
+    async def before_call(self) -> None:
+        """Do nothing: methods of a board see their own names only."""
 
     def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
         """Have ``cleanup`` awaited when the manager closes, unless the board has started anew by then; returns what takes it back."""

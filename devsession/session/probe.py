@@ -12,7 +12,7 @@ from devsession.protocol.source import compact
 from devsession.session.capabilities import DeviceCapabilities
 from devsession.session.features import capabilities_from
 from devsession.session.questions import QUESTIONS, Question, questions_for
-from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from
+from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from, not_told
 
 # With less free heap than this, in bytes, the board is asked in two execs.
 LITTLE_HEAP = 16 * 1024
@@ -38,11 +38,13 @@ async def probe(
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return await probe(board, free_heap=0, timeout=timeout)
-    told, facts = both.value
-    fingerprint = fingerprint_from(told)
-    if facts is None:
-        return await ask_facts(board, fingerprint, timeout=timeout)
-    return _conclude(board, fingerprint, _named(QUESTIONS, facts), both.output)
+    match both.value:
+        case [told, list(facts)]:
+            return _conclude(board, fingerprint_from(told), _named(QUESTIONS, facts), both.output)
+        case [told, _]:
+            return await ask_facts(board, fingerprint_from(told), timeout=timeout)
+        case told:
+            raise not_told(told)
 
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
