@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
 from devsession.session.listeners import Listener
+from devsession.session.profile_report import ProfileReport
+from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
@@ -69,6 +71,7 @@ class DeviceSession(Block[session.DeviceSession]):
     given_back = Fact[int | None]()
     resources = Fact[tuple[Held, ...]]()
     state = Fact[SessionState]()
+    profile_report = Fact[ProfileReport | None]()
     device = Part(DeviceContext)
     part = Part(Parts)
     files = Part(DeviceFiles)
@@ -93,6 +96,8 @@ class DeviceSession(Block[session.DeviceSession]):
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
         return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     push_on_board = asks(session.DeviceSession.push_on_board)
     release = waits(session.DeviceSession.release)
     end = waits(session.DeviceSession.end)
@@ -104,15 +109,17 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board) -> None:
-        super().__init__(manager.DeviceSessionManager(communicator._original), communicator._loop)
+    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
+        made = manager.DeviceSessionManager(communicator._original, shared=shared)
+        super().__init__(made, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared)
 
     board = Part(Board)
+    shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
     capabilities_changed = Part(Listeners[manager.CapabilitiesChange])

@@ -49,19 +49,11 @@ INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
     devsession.DeviceSession: {
-        *(
-            "board_home",
-            "board_started_anew",
-            "check",
-            "hold",
-            "next_handle",
-            "perform",
-            "url",
-            "use",
-            "widths",
-        )
+        *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
+        *("next_handle", "perform", "ready", "url", "use", "widths"),
     },
-    devsession.DeviceSessionManager: {"board_home", "hold", "use", "widths"},
+    devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
+    files.DeviceFiles: {"looking"},
     deployed.Deployed: {"called", "invoke"},
     deployed.DeployedFunction: {"called", "invoke"},
     deployed.DeployedGenerator: {"called", "invoke"},

@@ -84,6 +84,14 @@ def test_handles(manager: DeviceSessionManager):
         assert [held.type for held in session.resources] == ["reference", "reference", "temporary directory"]
 
 
+def test_shared_variables(manager: DeviceSessionManager):
+    manager.shared.set("gain", 3)
+    with manager.session() as session:
+        session.use_shared("gain")
+        assert session.eval("gain * 2") == 6
+        assert session.profile_report is None
+
+
 def test_files(manager: DeviceSessionManager):
     with manager.session() as session:
         assert session.files.write("notes", b"text").size == 4
