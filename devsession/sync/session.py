@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
+from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
 from devsession.session.profile_report import ProfileReport
 from devsession.session.shared import SharedVariables
@@ -122,7 +123,7 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
-    capabilities_changed = Part(Listeners[manager.CapabilitiesChange])
+    capabilities_changed = Part(Listeners[CapabilitiesChange])
     method = Part(Methods)
 
     @property
