@@ -60,7 +60,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.session.batches import Batches
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -87,7 +86,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousBoardError",
-    "Batches",
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
@@ -189,7 +187,6 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
-    "Batches": "devsession.session.batches",
     "Board": "devsession.board.board",
     "BoardThread": "devsession.session.threads",
     "CapabilitiesChange": "devsession.session.facts",

@@ -11,6 +11,7 @@ from devsession.session.cleanup import Held, Resource
 from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
 from devsession.session.profile_report import ProfileReport
+from devsession.session.reconnect import Reconnect
 from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
@@ -110,14 +111,27 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
-        made = manager.DeviceSessionManager(communicator._original, shared=shared)
+    def __init__(
+        self,
+        communicator: Board,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        made = manager.DeviceSessionManager(communicator._original, shared=shared, reconnect=reconnect)
         super().__init__(made, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+        **options: Any,
+    ) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options), shared=shared)
+        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
 
     board = Part(Board)
     shared = Fact[SharedVariables]()
@@ -138,6 +152,7 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
         return tuple(DeviceSession.of(one, self._loop) for one in found)
 
     connect = waits(manager.DeviceSessionManager.connect)
+    wait_for = waits(manager.DeviceSessionManager.wait_for)
     close = waits(manager.DeviceSessionManager.close)
     refresh = waits(manager.DeviceSessionManager.refresh)
     measure = waits(manager.DeviceSessionManager.measure)
