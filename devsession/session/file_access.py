@@ -76,7 +76,7 @@ class FileAccess:
 
     async def measure(self) -> FileFacts:
         """Ask what the board's ``os`` has, and how much heap is free."""
-        (names, current, heap), look = await self.ask(file_code.FACTS)
+        (*names, current, heap), look = await self.ask(file_code.FACTS)
         self.metadata.facts = facts = FileFacts(frozenset(names), heap)
         if current:
             self.metadata.saw_current(look, current)
@@ -114,9 +114,15 @@ class FileAccess:
         found: list[FileStat] = []
         is_whole = False
         while not is_whole:
-            code = file_code.page if not facts.is_flat else file_code.flat_page
-            page, look = await self.ask(code(path, len(found), len(found) + size))
-            found += [self._entry(path, *entry) for entry in page]
+            end = len(found) + size
+            code = (
+                file_code.flat_page(len(found), end)
+                if facts.is_flat
+                else file_code.page(path, len(found), end)
+            )
+            answer, look = await self.ask(code)
+            page = self._entries(path, answer, fields=2 if facts.is_flat else 4)
+            found += page
             is_whole = len(page) < size
         listing = tuple(sorted({stat.path: stat for stat in found}.values(), key=lambda stat: stat.path))
         if len(found) < size:
@@ -124,8 +130,15 @@ class FileAccess:
             self.metadata.saw_listing(look, path, listing)
         return listing
 
-    def _entry(self, folder: str, name: object, *stat: int) -> FileStat:
-        return FileStat.read(paths.join(folder, paths.name_from_board(name, self.url)), *stat)
+    def _entries(self, folder: str, answer: list[Any], fields: int) -> list[FileStat]:
+        found = []
+        for at in range(0, len(answer), fields):
+            name, *stat = answer[at : at + fields]
+            path = paths.join(folder, paths.name_from_board(name, self.url))
+            found.append(
+                FileStat(path, is_dir=False, size=stat[0]) if fields == 2 else FileStat.read(path, *stat)
+            )
+        return found
 
     # Reading
 

@@ -6,9 +6,11 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from devsession.session import device, listeners, manager, parts, session
+from devsession.session import device, files, listeners, manager, parts, session
 from devsession.session.cleanup import Held, Resource
 from devsession.session.listeners import Listener
+from devsession.session.profile_report import ProfileReport
+from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
@@ -59,6 +61,22 @@ class Parts(Twin[parts.Parts]):
         return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
 
 
+class DeviceFiles(Twin[files.DeviceFiles]):
+    """Files and directories of the board; all sessions see the same. As ``devsession.session.files.DeviceFiles``."""
+
+    listing = waits(files.DeviceFiles.listing)
+    stat = waits(files.DeviceFiles.stat)
+    exists = waits(files.DeviceFiles.exists)
+    refresh = asks(files.DeviceFiles.refresh)
+    read = waits(files.DeviceFiles.read)
+    write = waits(files.DeviceFiles.write)
+    append = waits(files.DeviceFiles.append)
+    remove = waits(files.DeviceFiles.remove)
+    mkdir = waits(files.DeviceFiles.mkdir)
+    rmdir = waits(files.DeviceFiles.rmdir)
+    rename = waits(files.DeviceFiles.rename)
+
+
 class _Handed:
     """A resource of the user's, initialised and cleaned up in a thread of its own."""
 
@@ -92,7 +110,11 @@ class DeviceSession(Block[session.DeviceSession]):
     state = Fact[SessionState]()
     device = Part(DeviceContext)
     part = Part(Parts)
+    files = Part(DeviceFiles)
+    profile_report = Fact[ProfileReport | None]()
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
     run = waits(session.DeviceSession.run)
@@ -120,15 +142,17 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board) -> None:
-        super().__init__(manager.DeviceSessionManager(communicator._original), communicator._loop)
+    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
+        original = manager.DeviceSessionManager(communicator._original, shared=shared)
+        super().__init__(original, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared)
 
     board = Part(Board)
+    shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
 

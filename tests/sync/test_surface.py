@@ -12,7 +12,7 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
-from devsession.session import device, listeners, parts, references
+from devsession.session import device, files, listeners, parts, references
 from devsession.sync import board as sync_board
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
@@ -29,6 +29,7 @@ TWINS: dict[type, type] = {
     devsession.DeviceSessionManager: sync.DeviceSessionManager,
     device.DeviceContext: sync_session.DeviceContext,
     parts.Parts: sync_session.Parts,
+    files.DeviceFiles: sync_session.DeviceFiles,
     listeners.Listeners: sync_session.Listeners,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
@@ -38,7 +39,17 @@ TWINS: dict[type, type] = {
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.DeviceSession: {"board_started_anew", "next_handle"},
+    devsession.DeviceSession: {
+        "board_started_anew",
+        "check",
+        "eval_quietly",
+        "exec_quietly",
+        "next_handle",
+        "perform",
+        "ready",
+        "url",
+    },
+    files.DeviceFiles: {"looking"},
     listeners.Listeners: {"__call__", "settle"},
     references.Ref: {"make"},
 }
