@@ -14,7 +14,7 @@ from devsession.protocol import source as sources
 from devsession.session import imports, joining
 from devsession.session.applying import Applying
 from devsession.session.profile_report import ProfileReport
-from devsession.session.shared import SharedVariables, expressions, statements
+from devsession.session.shared import SharedVariables, Widths, expressions, statements
 
 if TYPE_CHECKING:
     from devsession.session.profile import SessionProfile
@@ -28,11 +28,12 @@ class Push:
     versions: dict[str, int] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     version: int = 0
+    widths: Widths = (64, None)
 
     @property
     def pieces(self) -> list[str]:
         """The code that sets them, in as many programs as it takes."""
-        return joining.packed(statements(self.versions, self.values))
+        return joining.packed(statements(self.versions, self.values, self.widths))
 
 
 NOTHING = Push()
@@ -185,12 +186,12 @@ class Preparation:
             self._seen = version
             return NOTHING
         self._sent.update(dict.fromkeys(versions, _UNKNOWN))
-        return Push(versions, values, version)
+        return Push(versions, values, version, self._session.widths())
 
     async def _joined(self, push: Push, source: str, *, is_value: bool) -> tuple[str, Push]:
         pieces = push.pieces
         if is_value:
-            joined = joining.before_value(expressions(push.versions, push.values), source)
+            joined = joining.before_value(expressions(push.versions, push.values, push.widths), source)
         else:
             joined = joining.before(pieces[0], source) if len(pieces) == 1 else None
         if joined is None:

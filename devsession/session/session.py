@@ -6,8 +6,9 @@ import asyncio
 import datetime as dt
 import enum
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -20,7 +21,9 @@ from devsession.board.running import Running
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext, checked_name
+from devsession.session.executor import Executor
 from devsession.session.files import DeviceFiles
+from devsession.session.homes import BoardHome, SessionHome
 from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
 from devsession.session.preparation import Preparation
@@ -41,12 +44,24 @@ class SessionPhase(enum.Enum):
     ENDED = "ended"
 
 
+@dataclass(frozen=True, slots=True)
+class Commons:
+    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, the width of numbers."""
+
+    board: Board
+    home: BoardHome
+    files: FileMetadata
+    variables: SharedVariables
+    widths: Callable[[], tuple[int, int | None]]
+
+
 class DeviceSession:
     """A session on a board; made by a DeviceSessionManager, and ended by it or by leaving ``async with``.
 
     Programs of a session run in a dict of its own on the board, born with ``__name__ == "__main__"``: two sessions that use one name do not
     meet. Modules, pins and files are the board's, and shared. ``state`` keeps values on the host, ``device`` reaches variables of the
     session on the board, ``part`` makes pins, timers and files there that are given back at the end, ``files`` reads and writes files.
+    ``method`` and ``thread`` make functions of the host run there, and see the session's names; ``executor`` knows them.
 
     At the end everything registered is cleaned up, the last first, then the namespace is dropped: ``given_back`` tells how many bytes of
     the board's heap that was.
@@ -54,13 +69,10 @@ class DeviceSession:
 
     def __init__(
         self,
-        board: Board,
         name: str,
         namespace: int,
+        commons: Commons,
         ended: Callable[[DeviceSession], None],
-        *,
-        metadata: FileMetadata,
-        shared: SharedVariables,
         profile: SessionProfile | None = None,
     ) -> None:
         self.name = name
@@ -69,7 +81,9 @@ class DeviceSession:
         self.state = SessionState()
         self.given_back: int | None = None
         self.phase = SessionPhase.ACTIVE
-        self._board = board
+        self.board = self._board = commons.board
+        self.board_home = commons.home
+        self.widths = commons.widths
         self._namespace = namespace
         self._tell_end = ended
         self._begun = time.monotonic()
@@ -80,8 +94,11 @@ class DeviceSession:
         self._ending: asyncio.Task[None] | None = None
         self.device = DeviceContext(self)
         self.part = Parts(self)
-        self.files = DeviceFiles(self, metadata)
-        self._preparation = Preparation(self, shared, profile)
+        self.files = DeviceFiles(self, commons.files)
+        self._home = SessionHome(self._board, commons.home, namespace)
+        self.executor = Executor(self._home, self)
+        self.method, self.thread = self.executor.method, self.executor.thread
+        self._preparation = Preparation(self, commons.variables, profile)
         self._watched: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -311,6 +328,20 @@ class DeviceSession:
         with self._preparation.sending(push), self.files.looking():
             return await self._board.eval(expression, namespace=self._namespace)
 
+    def use(self) -> None:
+        """Raise SessionEndedError when the session has ended; else there is something to give back on the board."""
+        self._use()
+
+    async def before_call(self) -> None:
+        """Bring what the session's programs are to find, for a method that is about to run."""
+        if self.phase is SessionPhase.ACTIVE:
+            await self._preparation.all()
+
+    def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
+        """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
+        held = self._stack.push(cleanup, kind=kind, on_board=True)
+        return lambda: self._stack.discard(held)
+
     def next_handle(self) -> int:
         """Return a number for an object of this session on the board."""
         self._handles += 1
@@ -319,6 +350,7 @@ class DeviceSession:
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
         self._used = False
+        self._home.forget()
         self._stack.board_started_anew()
         self._preparation.board_started_anew()
 
@@ -357,10 +389,10 @@ class DeviceSession:
             raise ExceptionGroup(f"session {self.name} could not clean up everything", failures)
 
     async def _drop(self) -> list[Exception]:
-        if not self._used or not self._namespace:
+        if not self._used or not (self._namespace or self._home.keys):
             return []
         try:
-            self.given_back = await self._board.drop(self._namespace)
+            self.given_back = await self._board.drop(self._namespace, self._home.keys)
         except LinkError:
             # The board is gone, and the namespace with it.
             return []

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from devsession.session import device, files, listeners, manager, parts, session
+from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
 from devsession.session.listeners import Listener
 from devsession.session.profile_report import ProfileReport
@@ -14,6 +14,7 @@ from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
+from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
 from devsession.sync.references import Ref
@@ -33,48 +34,6 @@ class Listeners(Twin[listeners.Listeners[_E]]):
     def remove(self, listener: Listener[_E]) -> None:
         """Tell ``listener`` no more; raises ValueError when it was not told before."""
         self._loop.ask(lambda: self._original.remove(listener))
-
-
-class DeviceContext(Twin[device.DeviceContext]):
-    """Names in a session's namespace on the board; each method is one turn."""
-
-    define = waits(device.DeviceContext.define)
-    get = waits(device.DeviceContext.get)
-    is_defined = waits(device.DeviceContext.is_defined)
-    names = waits(device.DeviceContext.names)
-    delete = waits(device.DeviceContext.delete)
-
-
-class Parts(Twin[parts.Parts]):
-    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each."""
-
-    timer = brings(Ref, parts.Parts.timer)
-    file = brings(Ref, parts.Parts.file)
-    temporary_file = waits(parts.Parts.temporary_file)
-    temporary_directory = waits(parts.Parts.temporary_directory)
-
-    def pin(self, number: int | str, mode: str = "OUT", **options: Any) -> Ref:
-        """Return a ``machine.Pin``; ``mode`` is the name of one of its constants, ``options`` go to its constructor.
-
-        At the end it is an input again, so that it drives nothing.
-        """
-        return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
-
-
-class DeviceFiles(Twin[files.DeviceFiles]):
-    """Files and directories of the board; all sessions see the same. As ``devsession.session.files.DeviceFiles``."""
-
-    listing = waits(files.DeviceFiles.listing)
-    stat = waits(files.DeviceFiles.stat)
-    exists = waits(files.DeviceFiles.exists)
-    refresh = asks(files.DeviceFiles.refresh)
-    read = waits(files.DeviceFiles.read)
-    write = waits(files.DeviceFiles.write)
-    append = waits(files.DeviceFiles.append)
-    remove = waits(files.DeviceFiles.remove)
-    mkdir = waits(files.DeviceFiles.mkdir)
-    rmdir = waits(files.DeviceFiles.rmdir)
-    rename = waits(files.DeviceFiles.rename)
 
 
 class _Handed:

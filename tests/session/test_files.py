@@ -239,7 +239,7 @@ async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
 
 async def test_little_heap_means_small_pieces():
     async with DeviceSessionManager.open("sim:?heap=200k") as manager, manager.session() as session:
-        await session.exec("hog = bytearray(50000)")
+        await session.exec("hog = bytearray(20000)")
         data = os.urandom(5000)
         await session.files.write("/x", data)
         assert await session.files.read("/x") == data
@@ -391,7 +391,7 @@ sys.modules['os'] = Flat(os)
 async def test_a_board_with_names_and_sizes_only(metered):
     files = metered.files
     await metered.session.exec(FLAT)
-    metered.manager._files.facts = None
+    metered.manager._commons.files.facts = None
     data = os.urandom(2 * PIECE_MOST + 1)
     stat = await files.write("x", data)
     assert (stat.path, stat.size, stat.mtime, stat.is_dir) == ("x", len(data), None, False)

@@ -51,8 +51,7 @@ async def test_they_come_with_the_next_program(metered):
         shared.set("offset", [1.5, "a"])
         assert (await one.run("print(gain, offset)")).output == "4 [1.5, 'a']\n"
         shared.set("gain", 5)
-        async for text in one.stream("print(gain)"):
-            assert text == "5\n"
+        assert "".join([text async for text in one.stream("print(gain)")]) == "5\n"
         shared.remove("gain")
         assert metered.turns() == 5
         with pytest.raises(DeviceError, match="NameError"):
@@ -103,6 +102,19 @@ async def test_a_program_that_failed_may_not_have_set_them(metered):
     with pytest.raises(DeviceError, match="SyntaxError"):
         await session.exec("x = = 1")
     assert not await session.device.is_defined("a")
+
+
+async def test_what_the_board_cannot_hold_is_told_before_a_byte_is_sent(metered, monkeypatch):
+    shared, session = metered.manager.shared, metered.session
+    monkeypatch.setattr(session, "widths", lambda: (32, 31))
+    session.use_shared("a")
+    shared.set("a", 1 << 40)
+    for call in (lambda: session.exec("x = 1"), lambda: session.eval("1"), lambda: session.run("x = 1")):
+        with pytest.raises(UsageError, match=r"shared a cannot be sent to the board: .*31 bits"):
+            await call()
+    assert metered.turns() == 0
+    shared.set("a", 1 << 20)
+    assert await session.eval("a") == 1 << 20
 
 
 async def test_what_is_started_has_them_too(metered):

@@ -84,6 +84,16 @@ def test_handles(manager: DeviceSessionManager):
         assert [held.type for held in session.resources] == ["reference", "reference", "temporary directory"]
 
 
+def test_files(manager: DeviceSessionManager):
+    with manager.session() as session:
+        assert session.files.write("notes", b"text").size == 4
+        assert session.files.read("notes") == b"text"
+        assert [found.name for found in session.files.listing()] == ["notes"]
+        session.files.refresh()
+        session.files.remove("notes")
+        assert not session.files.exists("notes")
+
+
 class Fixture:
     """A resource as a user writes one, which uses the board while it comes and goes."""
 
