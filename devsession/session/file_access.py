@@ -12,11 +12,14 @@ from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
 
-# A piece of a file is on the board as bytes, then as text four times as long, which is built and copied: this share of the heap
-# leaves room for that. With 4 KB free it is 128 bytes, and the command that writes them has at most 800.
-PIECE_SHARE = 32
-PIECE_LEAST = 32
-PIECE_MOST = 4096
+# A piece of a file is on the board as bytes, then as text up to four times as long, which is built and copied; the command that writes it
+# has up to five bytes for each. This share of the heap leaves room for that, and stays below what a plain command may have
+# (devsession.board.performer): with 5 KB free it is 128 bytes and 700.
+PIECE_SHARE = 48
+PIECE_LEAST = 128
+PIECE_MOST = 3072
+# Where even the least is too much, reading goes on in halves down to this.
+_READ_LEAST = 16
 # Likewise for a page of a listing: an entry takes about 64 bytes as text.
 ENTRY_SHARE = 512
 ENTRIES_MOST = 256
@@ -149,7 +152,7 @@ class FileAccess:
             try:
                 piece, _ = await self.ask(file_code.read(path, len(data), size))
             except DeviceError as error:
-                if error.kind != "MemoryError" or size <= PIECE_LEAST:
+                if error.kind != "MemoryError" or size <= _READ_LEAST:
                     raise
                 size //= 2
                 continue

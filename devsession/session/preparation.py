@@ -29,6 +29,7 @@ class Push:
     values: dict[str, Any] = field(default_factory=dict)
     version: int = 0
     widths: Widths = (64, None)
+    names: int = 0  # how many names were in use then; more come, none go
 
     @property
     def pieces(self) -> list[str]:
@@ -99,8 +100,9 @@ class Preparation:
         """Bring all that is to be there, in turns of its own; for what is sent in another way than as a program."""
         await self.ready()
         push = self._push()
-        with self.sending(push):
-            await self._send(push)
+        if push is not NOTHING:
+            with self.sending(push):
+                await self._send(push)
 
     async def before(self, source: str) -> tuple[str, Push]:
         """Return the source of an exec with what is to go before it, in one; send it ``sending`` what comes with it."""
@@ -117,17 +119,19 @@ class Preparation:
         self._check(expression)
         await self.ready()
         push = self._push()
-        return (expression, push) if push is NOTHING else await self._joined(push, expression, is_value=True)
+        if push is NOTHING or not sources.is_expression(sources.normalise(expression)):
+            return expression, push
+        return await self._joined(push, expression, is_value=True)
 
     async def before_program(self, program: str | Path) -> tuple[str | Path, Push]:
         """Return a program with what is to go before it; as ``before``. A file is left alone: tracebacks tell its name."""
         self._check(program)
         await self.ready()
         push = self._push()
-        if push is NOTHING or isinstance(program, str):
-            return (
-                (program, push) if push is NOTHING else await self._joined(push, str(program), is_value=False)
-            )
+        if push is NOTHING:
+            return program, push
+        if isinstance(program, str):
+            return await self._joined(push, program, is_value=False)
         await self._send(push)
         return program, push
 
@@ -162,8 +166,13 @@ class Preparation:
         # One that is still under way may set an older value after this one.
         late = {name for other in self._under_way for name in other.versions}
         self._sent.update((name, at) for name, at in push.versions.items() if name not in late)
-        if _UNKNOWN not in self._sent.values():
+        if push.names == len(self._names) and _UNKNOWN not in self._sent.values():
             self._seen = push.version
+
+    def doubt(self, push: Push) -> None:
+        """Know that the program with the push in it raised: it may not have come to that."""
+        self._sent.update(dict.fromkeys(push.versions, _UNKNOWN))
+        self._seen = _UNKNOWN
 
     def _check(self, program: str | Path) -> None:
         if self._allowed is None:
@@ -186,7 +195,7 @@ class Preparation:
             self._seen = version
             return NOTHING
         self._sent.update(dict.fromkeys(versions, _UNKNOWN))
-        return Push(versions, values, version, self._session.widths())
+        return Push(versions, values, version, self._session.widths(), len(self._names))
 
     async def _joined(self, push: Push, source: str, *, is_value: bool) -> tuple[str, Push]:
         pieces = push.pieces

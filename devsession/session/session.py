@@ -184,9 +184,12 @@ class DeviceSession:
         self._use()
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
-            return await self._board.run(
+            execution = await self._board.run(
                 program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
             )
+        if execution.error is not None:
+            self._preparation.doubt(push)
+        return execution
 
     def start(
         self,

@@ -98,10 +98,37 @@ async def test_a_program_that_failed_may_not_have_set_them(metered):
     with pytest.raises(DeviceError, match="SyntaxError"):
         await session.exec("x = = 1")
     assert await session.eval("a") == 1
+    shared.set("a", 2)
+    assert (await session.run("x = = 1")).error is not None
+    assert await session.eval("a") == 2
     shared.remove("a")
     with pytest.raises(DeviceError, match="SyntaxError"):
         await session.exec("x = = 1")
     assert not await session.device.is_defined("a")
+
+
+async def test_what_is_no_expression_is_none_behind_them_either(metered):
+    shared, session = metered.manager.shared, metered.session
+    session.use_shared("a")
+    for expression in ("1),(2", "x = 1", "", "1 # what\n), (2"):
+        shared.set("a", 1)
+        with pytest.raises(UsageError, match="not a single expression"):
+            await session.eval(expression)
+    assert metered.turns() == 0
+    shared.set("a", 2)
+    assert await session.eval("   a\n   ") == 2
+
+
+async def test_a_name_that_is_used_while_another_is_on_its_way(metered):
+    shared, session = metered.manager.shared, metered.session
+    shared.set("a", 1)
+    shared.set("b", 2)
+    session.use_shared("a")
+    under_way = asyncio.create_task(session.eval("a"))
+    await asyncio.sleep(0)
+    session.use_shared("b")
+    assert await under_way == 1
+    assert await session.eval("a, b") == (1, 2)
 
 
 async def test_what_the_board_cannot_hold_is_told_before_a_byte_is_sent(metered, monkeypatch):
