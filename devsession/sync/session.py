@@ -82,6 +82,8 @@ class DeviceSession(Block[session.DeviceSession]):
     method = Part(Methods)
     thread = Part(Threads)
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
     run = waits(session.DeviceSession.run)
@@ -98,8 +100,6 @@ class DeviceSession(Block[session.DeviceSession]):
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
         return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
 
-    prepare = waits(session.DeviceSession.prepare)
-    use_shared = asks(session.DeviceSession.use_shared)
     push_on_board = asks(session.DeviceSession.push_on_board)
     release = waits(session.DeviceSession.release)
     end = waits(session.DeviceSession.end)
