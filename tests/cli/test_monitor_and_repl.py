@@ -59,6 +59,23 @@ def test_monitor_tells_times(root: Path):
     assert abs(pieces[0]["time"] - time.time()) < 60
 
 
+def test_characters_that_come_in_pieces(tmp_path: Path):
+    bytewise = (
+        "import sys, time\nwhile True:\n for byte in 'température 20€\\n'.encode():\n"
+        "  sys.stdout.buffer.write(bytes([byte]))\n  time.sleep(0.003)\n"
+    )
+    (tmp_path / "main.py").write_text(bytewise, "utf-8")
+    url = f"sim:?root={tmp_path}"
+    watch = ["-b", url, "monitor", "--reset", "hard", "--timeout", "10"]
+    done = devsession(*watch, "--until", "température 20€")
+    assert done.returncode == 0
+    done = devsession(*watch, "--json", "--until", "(?s)20.*20€")
+    assert done.returncode == 0
+    text = "".join(json.loads(line)["text"] for line in done.stdout.splitlines())
+    assert text.count("température 20€") == 2
+    assert "\\x" not in text
+
+
 def test_reset_tells_what_ran(tmp_path: Path):
     (tmp_path / "main.py").write_text("print('main')\n")
     url = f"sim:?root={tmp_path}"
