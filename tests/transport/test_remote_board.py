@@ -76,6 +76,20 @@ async def test_a_board_behind_ser2net_plainly_and_with_rfc2217(served: str, tmp_
         await use(hint)
 
 
+async def test_the_second_client_of_a_server_that_allows_one(served: str, tmp_path: Path):
+    with ser2net.serving(served, tmp_path) as ports:
+        urls = (f"socket://127.0.0.1:{ports.raw}", f"rfc2217://127.0.0.1:{ports.rfc2217}?ign_set_control")
+        for url in urls:
+            async with connect(url, listen=True):
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "devsession", "-b", url, "exec", "1"), stderr=subprocess.PIPE
+                )
+                said = (await process.communicate())[1].decode()
+            assert process.returncode in {3, 4}
+            assert "one client" in said
+            assert "Traceback" not in said
+
+
 async def test_a_board_behind_a_plain_relay(served: str):
     async with listening(Relay(served)) as port:
         await use(f"socket://127.0.0.1:{port}")
