@@ -148,16 +148,17 @@ async def _print(
     pieces: AsyncGenerator[Printed], until: re.Pattern[str] | None, form: Plain | JsonLines
 ) -> bool:
     """Print what comes; return whether ``until`` was met, when nothing more comes or it was."""
-    out, decoder, tail, met = Stdout(), _decoder(), "", False
-    async for piece in pieces:
-        await out.write(form.form(piece))
-        if until is not None:
-            tail = tail[-_TAIL:] + decoder.decode(piece.data)
-            met = until.search(tail) is not None
-            if met:
-                break
-    await out.write(form.rest())
-    await out.finish()
+    decoder, tail, met = _decoder(), "", False
+    with Stdout() as out:
+        async for piece in pieces:
+            await out.write(form.form(piece))
+            if until is not None:
+                tail = tail[-_TAIL:] + decoder.decode(piece.data)
+                met = until.search(tail) is not None
+                if met:
+                    break
+        await out.write(form.rest())
+        await out.finish()
     return met
 
 

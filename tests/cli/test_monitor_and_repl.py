@@ -1,5 +1,6 @@
 """Watching boards, working at their prompt, and starting them anew from the command line, as whole processes."""
 
+import fcntl
 import json
 import os
 import pty
@@ -206,6 +207,59 @@ def test_the_terminal_is_put_back_on_every_way_out(repl: Terminal, number: int, 
     repl.process.send_signal(number)
     assert repl.process.wait(10) == code
     assert repl.is_as_before()
+
+
+FLOOD = b"while True: print('x' * 100)\r\r"
+
+
+def test_a_terminal_that_nobody_reads_holds_nothing_up(repl: Terminal):
+    repl.until(b">>> ")
+    repl.type(FLOOD)
+    repl.until(b"x" * 100)
+    await_full(repl.master)
+    repl.process.send_signal(signal.SIGTERM)
+    assert repl.process.wait(10) == 143
+    assert repl.is_as_before()
+
+
+@pytest.mark.parametrize("command", [["exec", FLOOD.decode()], ["monitor"]])
+def test_other_commands_on_a_terminal_that_nobody_reads(command: list[str], tmp_path: Path):
+    (tmp_path / "main.py").write_bytes(FLOOD)
+    terminal = Terminal("-b", f"sim:?root={tmp_path}", *command)
+    try:
+        await_full(terminal.master)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(10) == 143
+    finally:
+        terminal.close()
+
+
+def test_a_terminal_that_is_closed_ends_the_repl(tmp_path: Path):
+    master, slave = pty.openpty()
+    with (tmp_path / "said").open("w+b") as said:
+        process = subprocess.Popen(
+            [*DEVSESSION, "-b", "sim:", "repl"], stdin=slave, stdout=slave, stderr=said
+        )
+        os.close(slave)
+        seen = b""
+        while b">>> " not in seen:
+            seen += os.read(master, 4096)
+        # It is not the terminal that controls the process, so no signal comes with its end.
+        os.close(master)
+        assert process.wait(10) == 129
+        said.seek(0)
+        assert b"Traceback" not in said.read()
+
+
+def await_full(master: int) -> None:
+    """Wait until a terminal holds what it can hold: the kernel's 64 KiB at most, and nothing more comes."""
+    before, waiting = -1, 0
+    while waiting == 0 or waiting != before:
+        time.sleep(0.3)
+        before, waiting = (
+            waiting,
+            int.from_bytes(fcntl.ioctl(master, termios.FIONREAD, b"1234"), sys.byteorder),
+        )
 
 
 def test_the_repl_finds_its_board_again(tmp_path: Path):
