@@ -12,7 +12,7 @@ import pytest
 import ser2net
 from relay import Relay, listening
 
-from devsession import DeadlineError, DeviceError, LinkLostError, NegotiationError, connect
+from devsession import DeadlineError, DeviceError, LinkLostError, NegotiationError, RawReplError, connect
 from devsession.simulator.interpreter import find_interpreter
 
 STREAMED = 20_000_000
@@ -88,6 +88,13 @@ async def test_the_second_client_of_a_server_that_allows_one(served: str, tmp_pa
             assert process.returncode in {3, 4}
             assert "one client" in said
             assert "Traceback" not in said
+
+
+async def test_a_loop_is_told_as_what_it_is():
+    async with connect("loop://", listen=True) as board:
+        with pytest.raises(RawReplError, match="comes back") as caught:
+            await board.attach(1)
+    assert caught.value.verdict == "echo"
 
 
 async def test_a_board_behind_a_plain_relay(served: str):
