@@ -115,7 +115,15 @@ def test_the_clock_is_set_and_read():
 def test_a_board_without_boot_loader_says_so():
     done = devsession("-b", "sim:", "bootloader")
     assert done.returncode == 1
-    assert "AttributeError" in done.stderr
+    assert "this firmware does not do: it lacks a function that starts its boot loader" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [["--soft", "--run"], ["--run", "--hard"]])
+def test_resets_of_two_kinds_at_once_are_refused(flags: list[str]):
+    done = devsession("-b", "sim:", "reset", *flags)
+    assert done.returncode == 2
+    assert "choose one" in done.stderr
 
 
 class serving:  # noqa: N801 - reads as a statement
