@@ -64,7 +64,9 @@ class Method:
         """
         made = getattr(function, "method", None)
         if isinstance(made, cls):
-            return made
+            if emitter in {None, made.emitter}:
+                return made
+            function = made.function
         plain = source.plain_function(function)
         found = source.find(plain, static=isinstance(function, staticmethod))
         emitter = _emitter(plain, emitter or stripping.emitter_of(found.definition.decorator_list))
@@ -97,6 +99,11 @@ class Method:
             )
         return content.digest()
 
+    @property
+    def label(self) -> str:
+        """A name for its text that no other has, for boards that can show one in tracebacks."""
+        return f"{self.name}-{self.digest.hex()[:8]}"
+
     def reachable(self) -> list[Method]:
         """Return this method and all that it calls, itself or through others, in an order that depends on their text alone."""
         found: list[Method] = [self]
@@ -111,12 +118,27 @@ class Method:
 
         As many as can be are given by position.
 
-        Raises TypeError for arguments that the function does not take.
+        Raises TypeError for arguments that the function does not take; UsageError for a keyword that is called as a positional one, which
+        MicroPython cannot keep apart.
         """
         try:
-            return self._signature.bind(*args, **(kwargs or {}))
+            bound = self._signature.bind(*args, **(kwargs or {}))
         except TypeError as error:
             raise TypeError(f"{self.name}(): {error}") from None
+        self._check_collisions(bound)
+        if self.emitter == "viper":
+            # Such functions have neither keyword arguments nor defaults.
+            bound.apply_defaults()
+        return bound
+
+    def _check_collisions(self, bound: inspect.BoundArguments) -> None:
+        parameters = self._signature.parameters.values()
+        positional = {p.name for p in parameters if p.kind is inspect.Parameter.POSITIONAL_ONLY}
+        taken = positional & bound.kwargs.keys()
+        if taken:
+            raise UsageError(
+                f"{self.name}() has a positional argument {min(taken)!r}: MicroPython has no other of that name"
+            )
 
     @cached_property
     def _signature(self) -> inspect.Signature:
@@ -143,24 +165,30 @@ class Method:
                 continue
             if not isinstance(getattr(value, "method", None), Method):
                 raise UsageError(
-                    f"{self.name} uses {name!r} of the function around it, {_article(value)}, which the board does not have",
+                    f"{self.name} uses {name!r} of the function around it, {_described(value)}, which the board does not have",
                     hint=f"pass {name!r} as an argument",
                 )
 
 
 def check_names(method: Method, known: Iterable[str] = ()) -> None:
-    """Raise UsageError when ``method`` reads a name that is no builtin, no other method, not imported within it and not in ``known``.
+    """Raise UsageError when a name would be missing on the board, in ``method`` or in a method that is reached from it.
 
-    For methods with a namespace of their own, which have nothing else; the error names the variable and its line.
+    For methods with a namespace of their own. They have the builtins, what they import or define themselves, the methods that they call,
+    and ``known``. The error names the others with their lines.
     """
-    unknown = method.names - names.known_to(method.emitter) - method.calls.keys() - frozenset(known)
-    if unknown:
-        found = sorted((names.line_of(method.text, name), name) for name in unknown)
-        listed = ", ".join(f"{name!r} (line {method.first_line + line - 1})" for line, name in found)
-        raise UsageError(
-            f"{method.name} uses {listed} of {method.file}, which it does not have on the board",
-            hint="import it within the function, pass it as an argument, make it a method of the same kind, or make this one a session's",
-        )
+    for reached in method.reachable():
+        unknown = reached.names - names.known_to(reached.emitter) - reached.calls.keys() - frozenset(known)
+        if unknown:
+            raise _missing(reached, unknown)
+
+
+def _missing(method: Method, unknown: frozenset[str]) -> UsageError:
+    found = sorted((names.line_of(method.text, name), name) for name in unknown)
+    listed = ", ".join(f"{name!r} (line {method.first_line + line - 1})" for line, name in found)
+    return UsageError(
+        f"{method.name} uses {listed} of {method.file}, which it does not have on the board",
+        hint="import it within the function, pass it as an argument, make it a method too, or make this one a session's",
+    )
 
 
 def _kind(function: Callable[..., Any]) -> Kind:
@@ -211,5 +239,5 @@ def _constant(value: Any, name: str) -> str:
     return literal if _is_literal(ast.parse(literal, mode="eval").body) else written
 
 
-def _article(value: object) -> str:
+def _described(value: object) -> str:
     return f"a value of type {type(value).__name__} here"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 import symtable
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from devsession.methods.source import parse
 
 # What the builtins of MicroPython and CircuitPython hold on the ports that have most of them.
 _BUILTINS = """
@@ -22,6 +26,8 @@ _BUILTINS = """
 BUILTINS = frozenset(_BUILTINS.split())
 # What compilers for machine code know besides.
 _EMITTED = {"viper": frozenset({"ptr", "ptr8", "ptr16", "ptr32", "uint"})}
+# Decorators that compilers on boards understand without looking at what they name.
+_EMITTER = re.compile(r"^ *@micropython\.\w+$", re.MULTILINE)
 # Scopes that Python makes for annotations, which do not run.
 _SILENT = frozenset({"annotation", "type alias", "type parameters", "type variable", "TypeVar bound"})
 
@@ -36,7 +42,9 @@ class Names:
 
 def used(text: str) -> Names:
     """Return the names that the function in ``text`` uses of its namespace; that of the function itself is not among them."""
-    table = symtable.symtable(text, "<method>", "exec")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table = symtable.symtable(_EMITTER.sub("", text), "<method>", "exec")
     symbols = [symbol for function in table.get_children() for symbol in _globals(function)]
     own = {child.get_name() for child in table.get_children()}
     return Names(
@@ -61,5 +69,5 @@ def known_to(emitter: str | None) -> frozenset[str]:
 
 def line_of(text: str, name: str) -> int:
     """Return the line of ``text`` in which ``name`` is read first."""
-    reads = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name) and node.id == name)
+    reads = (node for node in ast.walk(parse(text)) if isinstance(node, ast.Name) and node.id == name)
     return min(node.lineno for node in reads)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import tokenize
+import warnings
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
@@ -24,6 +26,13 @@ class Source:
     lines: list[str]
     definition: Definition
     before: int
+
+
+def parse(text: str) -> ast.Module:
+    """Return the tree of ``text``; what Python warns of, it has warned of when it read the function."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text)
 
 
 def plain_function(function: Any) -> FunctionType:
@@ -57,7 +66,7 @@ def find(function: FunctionType, *, static: bool = False) -> Source:
     lines, first = _lines(function)
     if lines[0][:1] in {" ", "\t", "\f"}:
         lines, first = [_INDENTED, *lines], first - 1
-    definition = _definition(lines, function)
+    definition = _definition(lines, function, first)
     scope = function.__qualname__.rpartition(".")[0]
     if scope and not scope.endswith("<locals>") and not (static or _is_static(definition)):
         raise UsageError(
@@ -70,21 +79,16 @@ def find(function: FunctionType, *, static: bool = False) -> Source:
 def _lines(function: FunctionType) -> tuple[list[str], int]:
     try:
         return inspect.getsourcelines(function)
-    except (OSError, IndexError, SyntaxError):
+    except (OSError, SyntaxError, tokenize.TokenError):
         raise UsageError(
             f"the source of {function.__qualname__} cannot be found: it was defined in {function.__code__.co_filename}",
             hint="define it in a file, a notebook, or the interactive interpreter of Python 3.13 or later",
         ) from None
 
 
-def _definition(lines: list[str], function: FunctionType) -> Definition:
-    try:
-        first = ast.parse("".join(lines)).body[0]
-    except SyntaxError:
-        first = ast.Pass()
-    if isinstance(first, ast.If):
-        first = first.body[0]
-    if not isinstance(first, Definition) or not _is_of(first, function):
+def _definition(lines: list[str], function: FunctionType, first_line: int) -> Definition:
+    first = _first_statement(lines)
+    if not isinstance(first, Definition) or not _is_of(first, function, first_line - 1):
         raise UsageError(
             f"the source of {function.__qualname__} cannot be found: {function.__code__.co_filename} holds something else at its line",
             hint="if the file has changed since, import it anew",
@@ -92,11 +96,24 @@ def _definition(lines: list[str], function: FunctionType) -> Definition:
     return first
 
 
-def _is_of(definition: Definition, function: FunctionType) -> bool:
+def _first_statement(lines: list[str]) -> ast.stmt | None:
+    try:
+        body = parse("".join(lines)).body
+    except SyntaxError:
+        return None
+    if body and isinstance(body[0], ast.If):
+        return body[0].body[0]
+    return body[0] if body else None
+
+
+def _is_of(definition: Definition, function: FunctionType, before: int) -> bool:
     code = function.__code__
     arguments = definition.args
     named = [arg.arg for arg in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-    return definition.name == code.co_name and named == list(code.co_varnames[: len(named)])
+    begin = min(node.lineno for node in (definition, *definition.decorator_list))
+    return (definition.name, begin + before) == (code.co_name, code.co_firstlineno) and named == list(
+        code.co_varnames[: len(named)]
+    )
 
 
 def _is_static(definition: Definition) -> bool:

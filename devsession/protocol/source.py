@@ -13,6 +13,9 @@ from enum import Enum
 from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
+# How the code that puts the helper on a board begins, and how it ends.
+TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
+NAMED = f"{HELPER}={HELPER}_h['x']\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
@@ -100,7 +103,7 @@ def is_refusal(error: bytes) -> bool:
 def drop(namespace: int, methods: tuple[str, ...]) -> str:
     """Return an expression that forgets a namespace and methods; its second and its last item are the free heap before and after."""
     popped = "".join(f"h.pop({key!r},0)and 0," for key in (namespace, *(name.encode() for name in methods)))
-    return f"(lambda h,g:[g.collect(),g.mem_free(),{popped}g.collect(),g.mem_free()])({HELPER}_h,__import__('gc'))"
+    return f"(lambda h,g:[g.collect(),g.mem_free(),{popped}g.collect(),g.mem_free()])({HELPER}_h['h'],__import__('gc'))"
 
 
 def missing_method(error: bytes) -> str:
@@ -114,6 +117,19 @@ def arguments(args: tuple[str, ...]) -> str:
     # Bytes are never interned, strings made of them at run time neither.
     listed = ",".join(f"{arg.encode()!r}.decode()" for arg in args)
     return f"__import__('sys').argv[:]=[{listed}]\n"
+
+
+def installation(helper: str) -> str:
+    """Return the code that puts the helper on a board, as the beginning of a command."""
+    return f"{TABLE}exec({literal(helper)},{HELPER}_h)\n{NAMED}"
+
+
+def installations(helper: str) -> list[str]:
+    """Return the same as several commands, one for each function: together they need less heap, and more turns."""
+    # The garbage of one part is in the way of the next.
+    collected = "__import__('gc').collect()\n"
+    parts = [f"{collected}exec({literal(part)},{HELPER}_h)\n" for part in re.split(r"\n(?=def )", helper)]
+    return [TABLE + parts[0], *parts[1:-1], parts[-1] + NAMED]
 
 
 def compact(source: str) -> str:

@@ -9,8 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from devsession.errors import CapabilityError
 
-# What changes by itself from one look to the next.
-_LIVE = frozenset({"heap_free", "performance"})
+# What is no property of the board: its port's name, what changes by itself, the words for what is not known;
+# features are compared one by one.
+_PASSING = frozenset({"board", "features", "heap_free", "performance", "unknown"})
+# Why a fact that may change is not known of a board whose facts were kept from an earlier time.
+NOT_ASKED = "not asked for this time, and it may have changed"
 # The fields that features go by, where these are not the modules.
 _TOLD_BY = {
     **dict.fromkeys(("float", "double"), "float_bits"),
@@ -30,7 +33,7 @@ class FileSystem(BaseModel):
     mount: str
     kind: str | None = None
     size: int
-    free: int | None = None  # not kept on disk
+    free: int
     block: int
 
 
@@ -79,8 +82,8 @@ class DeviceCapabilities(BaseModel):
     unique_id: str | None = None
     arch: str | None = None
     mpy_version: tuple[int, int] | None = None
-    heap_total: int
-    heap_free: int
+    heap_total: int | None = None
+    heap_free: int | None = None
     frequency: int | None = None
     file_systems: tuple[FileSystem, ...] | None = None
     read_only: bool | None = None
@@ -126,17 +129,22 @@ class DeviceCapabilities(BaseModel):
             raise CapabilityError(str(self), missing=missing, unknown=unknown, board=self.board)
 
     def changes(self, later: DeviceCapabilities) -> tuple[Change, ...]:
-        """Return what is different in ``later``; free memory and performance, which are never the same, do not count."""
+        """Return what is different in ``later``, a feature as ``features.NAME``.
+
+        Free memory and performance, which are never the same, do not count, nor do reasons, nor what was not asked for here.
+        """
         before, after = self._settled(), later._settled()
         return tuple(
-            Change(name, before[name], after[name]) for name in before if before[name] != after[name]
+            Change(name, before.get(name), after.get(name))
+            for name in dict.fromkeys([*before, *after])
+            if before.get(name) != after.get(name) and self.unknown.get(name) != NOT_ASKED
         )
 
     def _settled(self) -> dict[str, Any]:
-        kept = {name: getattr(self, name) for name in type(self).model_fields if name not in _LIVE}
+        kept = {name: getattr(self, name) for name in type(self).model_fields if name not in _PASSING}
         if self.file_systems is not None:
-            kept["file_systems"] = tuple(each.model_copy(update={"free": None}) for each in self.file_systems)
-        return kept
+            kept["file_systems"] = tuple(each.model_copy(update={"free": 0}) for each in self.file_systems)
+        return kept | {f"features.{name}": has for name, has in self.features.items()}
 
     def _why(self, feature: str) -> str:
         field = "peripherals" if feature[:1].isupper() else _TOLD_BY.get(feature, "modules")

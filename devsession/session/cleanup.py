@@ -81,9 +81,10 @@ class CleanupStack:
         self._held.append(held)
         return held
 
-    def remove(self, held: Held) -> None:
-        """Hold it no more, without cleaning up."""
-        self._held.remove(held)
+    def discard(self, held: Held) -> None:
+        """Hold it no more, if it is held, without cleaning up."""
+        if held in self._held:
+            self._held.remove(held)
 
     def board_started_anew(self) -> None:
         """Know that what was on the board is gone."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import UsageError
@@ -72,10 +72,23 @@ class Ref(Path):
             await self._session.release(held)
 
 
+def expression_of(path: Path) -> str:
+    """Return what a handle is called in its session's namespace."""
+    return path._expression  # noqa: SLF001 - every public name of a handle is one of its object
+
+
+def session_of(paths: Sequence[Path]) -> DeviceSession:
+    """Return the session of handles; raises UsageError when they are of several."""
+    session = paths[0]._session  # noqa: SLF001 - as above
+    if any(path._session is not session for path in paths):  # noqa: SLF001 - as above
+        raise UsageError("handles of different sessions in one call", phase="argument")
+    return session
+
+
 def written(value: Any) -> str:
     """Return an argument as the board reads it; another handle stands for its object."""
     if isinstance(value, Path):
-        return value._expression  # noqa: SLF001 - a handle is written as its way
+        return expression_of(value)
     from devsession.methods.arguments import encode
 
     if callable(value):

@@ -11,13 +11,6 @@ from devsession.errors import RemoteProtocolError
 
 _T = TypeVar("_T")
 
-# The facts in the order of firmware_helpers/probe.py.
-NAMES = (
-    *("machine", "build", "threads", "mpy", "mpy before 1.19", "ints of 62 bits", "ints of 80 bits"),
-    *("uname", "board id", "frequency", "file systems", "read only", "floats", "largest small int"),
-    *("unicode", "async", "compile", "binary stdio", "peripherals", "hashes", "sha1", "sha256"),
-    *("binascii", "deflate", "epoch year", "module list"),
-)
 # The exceptions with which a board shows that it has no such thing; any other may have any reason.
 _ABSENCE = {
     "ints of 62 bits": {"OverflowError"},
@@ -31,7 +24,10 @@ _ABSENCE = {
     "hashes": {"ImportError"},
     "binascii": {"ImportError"},
     "deflate": {"ImportError", "AttributeError"},
+    "epoch year": {"AttributeError"},
 }
+# Stands for a fact that was not asked for, as this firmware has no such thing.
+NOT_IN_IT = "this firmware tells none"
 # A reason is for one line of a table.
 _REASON_SHOWN = 120
 _MODULE_LINE = re.compile(r"[A-Za-z_][\w/]*(?: +[A-Za-z_][\w/]*)*")
@@ -48,35 +44,39 @@ class Fingerprint:
     prerelease: str
     platform: str
     sys_version: str
-    heap_free: int
-    heap_total: int
+    heap_free: int | None
+    heap_total: int | None
     unique_id: str | None
     why_no_id: str
-
-    @property
-    def build(self) -> tuple[str, ...] | None:
-        """What known facts depend on; ``None`` where the firmware does not tell its builds apart."""
-        if " on " not in self.sys_version:
-            return None
-        return (self.implementation, self.platform, self.sys_version, self.unique_id or "")
 
 
 def fingerprint_from(told: Any) -> Fingerprint:
     """Return what the first program told; raises RemoteProtocolError when it is no such thing."""
     match told:
         case [str(name), tuple(version), str(platform), str(text), int(free), int(used), chip]:
+            counted = free >= 0
             return Fingerprint(
-                implementation=name,
+                implementation=_whole(name),
                 version=tuple(part for part in version[:3] if isinstance(part, int)),
-                prerelease="".join(str(part) for part in version[3:]),
-                platform=platform,
-                sys_version=text,
-                heap_free=free,
-                heap_total=free + used,
+                prerelease=_whole("".join(str(part) for part in version[3:])),
+                platform=_whole(platform),
+                sys_version=_whole(text),
+                heap_free=free if counted else None,
+                heap_total=free + used if counted else None,
                 unique_id=_hex(chip) or None,
-                why_no_id="it is empty" if isinstance(chip, list) else str(chip),
+                why_no_id="it is empty" if isinstance(chip, list) else _whole(str(chip)[:_REASON_SHOWN]),
             )
-    raise RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
+    raise not_told(told)
+
+
+def not_told(told: Any) -> RemoteProtocolError:
+    """Return the error of a board that answers something else than its firmware."""
+    return RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
+
+
+def _whole(told: str) -> str:
+    """Return a text of the board with half characters as escapes."""
+    return told.encode("utf-8", "backslashreplace").decode()
 
 
 def _hex(chip: Any) -> str:
@@ -84,10 +84,10 @@ def _hex(chip: Any) -> str:
 
 
 class Facts:
-    """What the second program told, by name; ``unknown`` gathers, by field, why what was asked for is not known."""
+    """What the board told, by name, or why it told nothing; ``unknown`` gathers, by field, why what was asked for is not known."""
 
-    def __init__(self, told: Any) -> None:
-        self._told = dict(zip(NAMES, told if isinstance(told, list) else [], strict=False))
+    def __init__(self, told: dict[str, Any]) -> None:
+        self._told = told
         self.unknown: dict[str, str] = {}
 
     def get(
@@ -97,24 +97,27 @@ class Facts:
 
         Without one: ``absent`` where the board showed that it has no such thing, else ``None``, with the reason in ``unknown``.
         """
-        reasons = []
         for name in names:
-            told = self._told.get(name, "no answer")
-            if isinstance(told, str):
-                reasons.append(f"{told} when asked for its {name}")
-                if absent is not None and told in _ABSENCE[name]:
-                    return absent
-                continue
-            try:
-                return reader(told[0])
-            except (TypeError, ValueError, LookupError):
-                reasons.append(f"not understood: {told!r} as its {name}")
-        self.unknown[field] = reasons[0][:_REASON_SHOWN]
+            told = self._told.get(name)
+            if isinstance(told, list):
+                try:
+                    return reader(told[0])
+                except (TypeError, ValueError, LookupError):
+                    continue
+            if absent is not None and isinstance(told, str) and told in {NOT_IN_IT, *_ABSENCE[name]}:
+                return absent
+        self.miss(field, names[0])
         return None
+
+    def miss(self, field: str, name: str) -> None:
+        """Note that ``field`` is unknown, as the fact ``name`` does not tell it."""
+        told = self._told.get(name, "nothing told")
+        reason = f"{told} when asked" if isinstance(told, str) else f"not understood: {told!r}"
+        self.unknown[field] = _whole(f"{reason} for its {name}"[:_REASON_SHOWN])
 
     def lacks(self, name: str) -> bool:
         """Whether the firmware has no attribute where this fact would stand."""
-        return self._told.get(name) == "AttributeError"
+        return self._told.get(name) in ("AttributeError", NOT_IN_IT)
 
     def has(self, name: str) -> bool:
         """Whether the board told this fact."""
@@ -122,11 +125,12 @@ class Facts:
 
 
 def text(told: Any) -> str:
-    """Read a text that is not empty."""
+    """Read a text that is not empty, and whole characters."""
     if not isinstance(told, str):
         raise TypeError
     if not told:
         raise ValueError
+    told.encode()
     return told
 
 

@@ -16,7 +16,7 @@ KEY = "add-_1"
 async def put(board: Board, source: str, key: str = KEY, namespace: int = 7) -> None:
     """Define the function ``f`` and have it called by ``key``."""
     await board.exec(
-        f"{source}\n__import__('__main__')._devsession_h[{key.encode()!r}]=f", namespace=namespace
+        f"{source}\n__import__('__main__')._devsession_h['h'][{key.encode()!r}]=f", namespace=namespace
     )
 
 
