@@ -332,6 +332,15 @@ def test_help_teaches():
     assert devsession("--version").stdout.strip() == "0.1.0"
 
 
+def test_little_is_imported_while_ctrl_c_is_still_a_traceback():
+    script = (
+        "import sys\nbefore = set(sys.modules)\nimport devsession\n"
+        "print(*sorted({'typing', 'enum', 're', 'collections'} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
+
+
 def test_help_and_exec_import_nothing_heavy():
     script = (
         "import sys\nfrom devsession.cli.app import devsession\nsys.argv = ['devsession', {!r}]\n"
