@@ -6,9 +6,13 @@ The public names are resolved on first use, so that importing the package costs 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+# Not typing's: Ctrl-C during its import would be a traceback, and it would take longer than all the rest here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from devsession.board.board import Board
     from devsession.board.clock import read_clock, set_clock
     from devsession.board.execution import Execution
