@@ -111,7 +111,9 @@ class Pump:
             data = os.read(self._board, READ_SIZE)
         except BlockingIOError:
             return
-        except OSError:  # its end; why is told by the instance
+        except OSError:  # its end, as an empty read is; why is told by the instance
+            data = b""
+        if not data:
             self._loop.remove_reader(self._board)
             return
         if self._serving and self._has_client():

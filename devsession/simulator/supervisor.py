@@ -79,6 +79,10 @@ class Supervisor:
         self.stop()
         self.start(Start.HARD)
 
+    def came_up(self) -> None:
+        """Know that the board works: the crashes before are not counted any more."""
+        self._crashes.clear()
+
     def interrupted(self) -> None:
         """Know that Ctrl-C was typed: an interpreter that never gets over it is ended, and started anew."""
         if self._watchdog is not None:

@@ -59,17 +59,15 @@ async def main() -> None:
 async def build(work: Path) -> Path:
     """Fetch, unpack, patch and build in ``work``; return the directory that goes into the cache."""
     apt, version = await fetch.find_archive(work, say, SOURCES, types="deb deb-src")
-    archives = work / "archives"
-    archives.mkdir()
+    archives = tempfile.mkdtemp(dir=work)
     say(f"fetching the sources of MicroPython {version}")
-    await apt.download_source("micropython", archives)
-    source = await unpack(archives, work / "source")
+    await apt.download_source("micropython", Path(archives))
+    source = await unpack(Path(archives), Path(tempfile.mkdtemp(dir=work)))
     say("building the firmware")
     jobs = f"-j{os.cpu_count() or 1}"
     await run("make", "-C", "mpy-cross", jobs, cwd=source, timeout=BUILD_TIMEOUT)
     # The default manifest wants micropython-lib, which the package does not carry.
-    manifest = work / "manifest.py"
-    manifest.touch()
+    manifest = empty(work / "manifest.py")
     options = {
         "BOARD": "MPS2_AN385",
         "FROZEN_MANIFEST": manifest,
@@ -84,9 +82,14 @@ async def build(work: Path) -> Path:
     return collect(work)
 
 
+def empty(path: Path) -> Path:
+    """Make an empty file."""
+    path.touch()
+    return path
+
+
 async def unpack(archives: Path, source: Path) -> Path:
-    """Unpack the source package in ``archives`` into ``source``, apply the distribution's patches, and return it."""
-    source.mkdir()
+    """Unpack the source package in ``archives`` into the empty ``source``, apply the distribution's patches, and return it."""
     for pattern, strip in (("*.orig.tar.*", 1), ("*.debian.tar.*", 0)):
         words = ("tar", "-xf", find(archives, pattern), f"--strip-components={strip}")
         await run(*words, cwd=source, timeout=UNPACK_TIMEOUT)

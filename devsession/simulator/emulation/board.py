@@ -10,18 +10,14 @@ from collections.abc import Callable
 from devsession.errors import LinkLostError, SimulatorError, shown
 from devsession.simulator.emulation.machines import MACHINES
 from devsession.simulator.emulation.qemu import command, find_qemu
-from devsession.simulator.emulation.serial_line import SerialLine
+from devsession.simulator.emulation.serial_line import PROMPT, SerialLine
 from devsession.simulator.instance import Instance
 from devsession.simulator.interpreter import Progress
-from devsession.simulator.supervisor import Start
+from devsession.simulator.supervisor import CRASHES, Start
 from devsession.simulator.url import SimUrl
 
 # From the start of QEMU to the prompt: half a second on an idle machine, and less than the ten seconds that an attach may take.
 START_TIMEOUT = 8.0
-PROMPT = b">>> "
-# Firmware that resets itself, or that a command larger than its heap brings down, ends QEMU as a QEMU that cannot start does. A board
-# needs longer to come up and be reset than this allows; a QEMU that cannot start ends sooner.
-ENDS = 40
 READ_SIZE = 4096
 
 
@@ -30,7 +26,7 @@ class EmulatedBoard(Instance):
 
     def __init__(self, wanted: SimUrl, gone: Callable[[LinkLostError], None]) -> None:
         name = wanted.name or f"{wanted.kind}-{secrets.token_hex(8)}"
-        super().__init__(f"sim:{name}", gone, resets={}, crashes=ENDS)
+        super().__init__(f"sim:{name}", gone, resets={}, crashes=CRASHES)
         self._machine = MACHINES[wanted.kind]
         self._line: SerialLine | None = None
         self._argv: tuple[str, ...] = ()
@@ -44,9 +40,7 @@ class EmulatedBoard(Instance):
     async def start(self, progress: Progress) -> int:
         """Start the board as ``Instance`` does, and wait until its firmware is up; raises SimulatorError when it is not in time."""
         ours = await super().start(progress)
-        if self._machine.baud is None:
-            return ours
-        self._line = SerialLine(ours, self._terminal, self._machine.baud)
+        self._line = SerialLine(ours, self._terminal, self._machine.baud, self._prompted)
         return self._line.far
 
     def reset(self) -> None:
@@ -79,6 +73,11 @@ class EmulatedBoard(Instance):
             raise self._silent(why, printed) from error
         self._up = True
         self._say(bytes(printed))
+
+    def _prompted(self) -> None:
+        # Firmware that resets itself ends QEMU as a QEMU that cannot start does: what had come up was no crash.
+        if self._supervisor is not None:
+            self._supervisor.came_up()
 
     def _silent(self, message: str, printed: bytearray) -> SimulatorError:
         return SimulatorError(f"{message}; seen: {shown(bytes(printed))}", board=self.identity, phase="open")

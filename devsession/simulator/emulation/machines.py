@@ -14,16 +14,19 @@ from devsession.simulator.interpreter import Progress
 class Machine:
     """An emulated board: QEMU's arguments, with ``{firmware}`` for the path of the image, and what finds that.
 
-    ``baud`` is how fast its firmware can take what is sent, ``None`` where it polls its UART and nothing is lost at any speed.
+    ``baud`` is the speed of its serial line: the micro:bit's own, as its firmware loses what comes faster; the MPS2's polls its UART, loses
+    nothing at any speed, and is slower than that.
     """
 
     arguments: tuple[str, ...]
     image: Callable[[Progress], Awaitable[Path]]
-    baud: int | None = None
+    baud: int
 
 
 # By kind, as in the URL. The MPS2's firmware ends the emulator through semihosting when it resets itself.
 MACHINES: Mapping[str, Machine] = {
     "microbit": Machine(("-M", "microbit", "-device", "loader,file={firmware}"), microbit_image, baud=115200),
-    "mps2": Machine(("-M", "mps2-an385", "-kernel", "{firmware}", "-semihosting"), mps2_image),
+    "mps2": Machine(
+        ("-M", "mps2-an385", "-kernel", "{firmware}", "-semihosting"), mps2_image, baud=1_843_200
+    ),
 }

@@ -9,26 +9,31 @@ import os
 import socket
 import struct
 import termios
+from collections.abc import Callable
 
 READ_SIZE = 64 * 1024
 # Bits on the line for a byte: a start bit, eight of data, a stop bit.
 FRAME = 10
-# Bytes handed over at once; the micro:bit's firmware keeps 63 until its prompt, or a program, takes them.
-CHUNK = 16
+# Seconds on the line of what is handed over at once: 16 bytes at 115,200 baud. The micro:bit's firmware keeps 63 until they are taken.
+STEP = 0.0014
+PROMPT = b">>> "
 
 
 class SerialLine:
     """Moves bytes between ``board``, our side of an emulator's terminal, and ``far``, the descriptor for whoever talks to the board.
 
     ``terminal`` is the emulator's side: nothing is added to what it has not taken yet, so that a machine that stalls gets no burst later.
-    ``baud`` bounds what goes to the board; what comes from it waits for whoever reads ``far``. Works on the running loop from creation to
-    ``close``. ``board`` is closed there, ``far`` by its user.
+    ``baud`` bounds what goes to the board; what comes from it waits for whoever reads ``far``. ``prompted`` is called whenever the friendly
+    prompt was printed. Works on the running loop from creation to ``close``. ``board`` is closed there, ``far`` by its user.
     """
 
-    def __init__(self, board: int, terminal: int, baud: int) -> None:
+    def __init__(self, board: int, terminal: int, baud: int, prompted: Callable[[], None]) -> None:
         self._board = board
         self._terminal = terminal
         self._per_byte = FRAME / baud
+        self._chunk = round(STEP / self._per_byte)
+        self._prompted = prompted
+        self._last = b""
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._to_board = b""
@@ -70,7 +75,7 @@ class SerialLine:
 
     def _from_far(self) -> None:
         try:
-            self._to_board = self._near.recv(CHUNK)
+            self._to_board = self._near.recv(self._chunk)
         except BlockingIOError:
             return
         except ConnectionError:
@@ -82,7 +87,7 @@ class SerialLine:
 
     def _hand_over(self) -> None:
         if self._untaken():
-            self._timer = self._loop.call_later(CHUNK * self._per_byte, self._hand_over)
+            self._timer = self._loop.call_later(STEP, self._hand_over)
             return
         data, self._to_board = self._to_board, b""
         os.write(self._board, data)
@@ -98,13 +103,18 @@ class SerialLine:
 
     def _from_board(self) -> None:
         try:
-            self._to_far = memoryview(os.read(self._board, READ_SIZE))
+            data = os.read(self._board, READ_SIZE)
         except BlockingIOError:
             return
         except OSError:  # its end; the other side reads that far, too
             self._loop.remove_reader(self._board)
             self._near.shutdown(socket.SHUT_WR)
             return
+        # A prompt may come in two reads.
+        if PROMPT in self._last + data:
+            self._prompted()
+        self._last = data[1 - len(PROMPT) :]
+        self._to_far = memoryview(data)
         self._far_takes()
         if self._to_far:
             self._loop.remove_reader(self._board)
