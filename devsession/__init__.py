@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from devsession.board.board import Board
+    from devsession.board.clock import read_clock, set_clock
     from devsession.board.execution import Execution
     from devsession.board.expect import Expected
+    from devsession.board.rescue import Rescue, rescue
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
     from devsession.board.switches import Rung
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        CapabilityError,
         CassetteEndedError,
         CassetteError,
         CassetteFormatError,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
         LinkClosedError,
         LinkError,
         LinkLostError,
+        MethodMissingError,
         NegotiationError,
         PortBusyError,
         PortNotFoundError,
@@ -47,12 +51,25 @@ if TYPE_CHECKING:
         ProtocolError,
         RawReplError,
         RecoveryError,
+        SessionEndedError,
+        SessionError,
+        SessionExistsError,
         SimulatorError,
         UncertainExecutionError,
         UnrepresentableValueError,
         UsageError,
     )
     from devsession.links import connect, link
+    from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
+    from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
+    from devsession.session.cleanup import Held, Resource, ResourceState
+    from devsession.session.manager import DeviceSessionManager
+    from devsession.session.measure import measure
+    from devsession.session.probe import probe
+    from devsession.session.references import Ref
+    from devsession.session.session import DeviceSession, SessionPhase
+    from devsession.session.state import SessionState
+    from devsession.session.states import ConnectionState, StateChange
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
@@ -65,14 +82,21 @@ __all__ = [
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "CapabilityCache",
+    "CapabilityError",
     "CassetteEndedError",
     "CassetteError",
     "CassetteFormatError",
     "CassetteMismatchError",
     "CassetteUnplayedError",
+    "Change",
+    "ConnectionState",
     "DeadlineError",
+    "DeviceCapabilities",
     "DeviceError",
     "DeviceResetError",
+    "DeviceSession",
+    "DeviceSessionManager",
     "DevsessionError",
     "Direction",
     "EmulatorNotFoundError",
@@ -83,7 +107,9 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileSystem",
     "Finding",
+    "Held",
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
@@ -91,7 +117,9 @@ __all__ = [
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "MethodMissingError",
     "NegotiationError",
+    "Performance",
     "Pins",
     "Port",
     "PortAdded",
@@ -106,11 +134,22 @@ __all__ = [
     "Ran",
     "RawReplError",
     "RecoveryError",
+    "Ref",
+    "Refreshed",
+    "Rescue",
     "Reset",
     "ResetReport",
+    "Resource",
+    "ResourceState",
     "Rung",
     "Running",
+    "SessionEndedError",
+    "SessionError",
+    "SessionExistsError",
+    "SessionPhase",
+    "SessionState",
     "SimulatorError",
+    "StateChange",
     "UncertainExecutionError",
     "UnrepresentableValueError",
     "UsageError",
@@ -118,13 +157,30 @@ __all__ = [
     "diagnose",
     "link",
     "list_ports",
+    "measure",
+    "probe",
+    "read_clock",
+    "recall",
     "record",
+    "refresh",
+    "rescue",
+    "set_clock",
     "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "CapabilityCache": "devsession.session.capability_cache",
+    "Change": "devsession.session.capabilities",
+    "Refreshed": "devsession.session.capability_cache",
+    "measure": "devsession.session.measure",
+    "recall": "devsession.session.capability_cache",
+    "refresh": "devsession.session.capability_cache",
+    "ConnectionState": "devsession.session.states",
+    "DeviceCapabilities": "devsession.session.capabilities",
+    "DeviceSession": "devsession.session.session",
+    "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
@@ -132,8 +188,11 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
+    "Held": "devsession.session.cleanup",
     "Level": "devsession.doctor.finding",
+    "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
@@ -141,16 +200,27 @@ _HOMES = {
     "PortRemoved": "devsession.transport.watch",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
+    "Ref": "devsession.session.references",
+    "Rescue": "devsession.board.rescue",
     "Reset": "devsession.board.resets",
     "ResetReport": "devsession.board.resets",
+    "Resource": "devsession.session.cleanup",
+    "ResourceState": "devsession.session.cleanup",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "SessionPhase": "devsession.session.session",
+    "SessionState": "devsession.session.state",
+    "StateChange": "devsession.session.states",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
-    "list_ports": "devsession.transport.ports",
-    "watch_ports": "devsession.transport.watch",
     "link": "devsession.links",
+    "list_ports": "devsession.transport.ports",
+    "probe": "devsession.session.probe",
+    "read_clock": "devsession.board.clock",
     "record": "devsession.cassette.recorder",
+    "rescue": "devsession.board.rescue",
+    "set_clock": "devsession.board.clock",
+    "watch_ports": "devsession.transport.watch",
 }
 
 

@@ -29,8 +29,10 @@
     ├── ExpectError                 what was waited for was not printed; carries what was (also a TimeoutError)
     ├── DeviceError                 the program on the board raised; type, message, traceback, frames, errno
     ├── DeviceResetError            the board was reset under the caller; its state there is gone
+    ├── MethodMissingError          a method was called by a key that is not on the board; nothing ran
     ├── BoardSwappedError           another board answers where the known one was
     ├── UncertainExecutionError     the command may or may not have run: it was not repeated
+    ├── CapabilityError             the board lacks what was required; names it, and what is not known
     ├── UnrepresentableValueError   a value on the board has no faithful form here
     ├── RecoveryError               the board could not be brought back; says what was tried
     ├── SessionError                a session
@@ -328,6 +330,14 @@ class DeviceResetError(DevsessionError):
     """The board was reset while the caller relied on it: variables, imports and helpers there are gone."""
 
 
+class MethodMissingError(DevsessionError):
+    """No method of that key is on the board, so nothing ran: it started anew, or the method was given up. ``method`` is the key."""
+
+    def __init__(self, message: str, *, method: str, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="call", hint="it has to be deployed first")
+        self.method = method
+
+
 class BoardSwappedError(DevsessionError):
     """Another board answers where the known one was; nothing was run on it. ``expected`` and ``found`` say how they are known."""
 
@@ -341,6 +351,25 @@ class BoardSwappedError(DevsessionError):
 
 class UncertainExecutionError(DevsessionError):
     """The link failed between sending a command and hearing of it; it may have run, so it was not sent again."""
+
+
+class CapabilityError(DevsessionError):
+    """The board lacks what was required of it: ``missing`` names it, ``unknown`` what it may have, each with why that is not known."""
+
+    def __init__(
+        self, subject: str, *, missing: tuple[str, ...], unknown: dict[str, str], board: str | None = None
+    ) -> None:
+        lacks = f"it lacks {', '.join(missing)}" if missing else ""
+        unsure = ", ".join(f"{feature} ({reason})" for feature, reason in unknown.items())
+        unknowns = f"it is unknown whether it has {unsure}" if unknown else ""
+        super().__init__(
+            f"{subject} does not do: {'; '.join(filter(None, (lacks, unknowns)))}",
+            board=board,
+            phase="require",
+            hint="`devsession info` lists what a board has; other firmware or another board may have more",
+        )
+        self.missing = missing
+        self.unknown = unknown
 
 
 class UnrepresentableValueError(DevsessionError):

@@ -1,79 +1,80 @@
 # Runs a program for the host and says with records when it begins, what it gives, and how it ends.
-# Two names are taken, _devsession and _devsession_h, and no other is relied on: a program may call its own things `sum`, `str` or `print`.
-# Sent with the first command of an attach. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
+# It is run in a dict of its own, _devsession_h, where G is the namespace of __main__, and h the namespaces of sessions by their numbers
+# and methods by their keys, which outlive the helper of one attach. `x` is then _devsession in __main__. No other name is taken, and none
+# is relied on: a program may call its own things `sum`, `str` or `print`.
+# Sent with the first command of an attach, or function by function to a board with little heap.
+# Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
-def _devsession():
-    S,R,T,L,N,I,P,X,A,H=str,repr,type,list,len,isinstance,print,exec,eval,hasattr
-    B,G,Q,K,U=BaseException,globals(),SystemExit,KeyboardInterrupt,sum
-    # nonce and number of the exec started last: a host that lost the wire asks for it
-    c=[0,0]
-    # the namespaces of sessions by their numbers: they outlive the helper of one attach
-    h=G.setdefault('_devsession_h',{})
-    # a value as text: floats as their bits, as repr loses digits; o collects what has no faithful form
-    def r(v,o):
-        n=S(T(v))[8:-2]
-        if n in('NoneType','bool','int','str','bytes','bytearray','range'):return R(v)
-        if n=='float':
-            from struct import pack,unpack
-            return '@%04x%04x%04x%04x'%unpack('>HHHH',pack('>d',v))
-        if n=='list':return '['+','.join([r(x,o) for x in v])+']'
-        if n=='tuple':return '('+''.join([r(x,o)+',' for x in v])+')'
-        if n in('dict','OrderedDict'):return '{'+','.join([r(x,o)+':'+r(v[x],o) for x in v])+'}'
-        if n in('set','frozenset'):return n+'('+r(L(v),o)+')'
-        if n=='array':return n+R(R(v)[7])+r(L(v),o)
-        if n=='complex':return n+r((v.real,v.imag),o)
-        o.append(v)
-        return ''
-    def w(k,n,t,p,e):
-        b=p.encode()
-        h='\x1e%x.%x.%s%x.'%(k,n,t,N(b))
-        b='.%x\x1f'%(U(b)&65535)
-        # in one piece, so that no thread prints into it; long ones in three, to spare the heap
-        if N(p)<999:P(h+p+b,end=e)
-        else:P(h,p,b,sep='',end=e)
-    def x(k,n,m,s,d,q=0):
-        # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
-        if U(s.encode())+m+n+q&65535!=d-100000:raise B(d)
-        g=G
-        if q and m<2:
-            g=h.get(q)
-            if g is None:g=h[q]={'__name__':'__main__'}
-        e=''
-        o=[]
-        # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
-        from gc import collect,mem_free
-        w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
-        try:
-            if m==2:return w(k,n,'V',R(c),'')
-            if m>2:
-                # the end of a namespace: what it gave back
-                collect()
-                v=mem_free()
-                h.pop(q,0)
-                collect()
-                return w(k,n,'V',R(mem_free()-v),'')
-            c[0]=k
-            c[1]=n
-            if m:
-                # None too: no value is one that was lost
-                v=r(A(s,g),o)
-                if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
-                else:w(k,n,'V',v,'')
-            else:X(s,g)
-        except Q as v:
-            e=r(v.args,o)
-            if o:e=r((S(o[0]),),o)
-        except B as v:
-            # the end says that there was one, should its own record get lost
-            e='T'
-            # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
-            if I(v,K):collect()
-            w(k,n,'T','','')
-            import sys
-            # CircuitPython has no sys.print_exception: there the raw REPL prints it, after the end
-            if not H(sys,'print_exception'):raise
-            sys.print_exception(v)
-        finally:
-            w(k,n,'E',e,'')
-    return x
-_devsession=_devsession()
+S,R,T,L,N,I,P,X,A,H,Y=str,repr,type,list,len,isinstance,print,exec,eval,hasattr,bytes
+from gc import collect,mem_free
+B,Q,K,U=BaseException,SystemExit,KeyboardInterrupt,sum
+# Nonce and number of the exec started last: a host that lost the wire asks for it.
+c=[0,0]
+# A value as text: floats as their bits, as repr loses digits; o collects what has no faithful form.
+def r(v,o):
+    n=S(T(v))[8:-2]
+    if n in('NoneType','bool','int','str','bytes','bytearray','range'):return R(v)
+    if n=='float':
+        from struct import pack,unpack
+        return '@%04x%04x%04x%04x'%unpack('>HHHH',pack('>d',v))
+    if n=='list':return '['+','.join([r(x,o) for x in v])+']'
+    if n=='tuple':return '('+''.join([r(x,o)+',' for x in v])+')'
+    if n in('dict','OrderedDict'):return '{'+','.join([r(x,o)+':'+r(v[x],o) for x in v])+'}'
+    if n in('set','frozenset'):return n+'('+r(L(v),o)+')'
+    if n=='array':return n+R(R(v)[7])+r(L(v),o)
+    if n=='complex':return n+r((v.real,v.imag),o)
+    o.append(v)
+    return ''
+def w(k,n,t,p,e):
+    b=Y(p,'utf-8')
+    h='\x1e%x.%x.%s%x.'%(k,n,t,N(b))
+    b='.%x\x1f'%(U(b)&65535)
+    # in one piece, so that no thread prints into it; long ones in three, to spare the heap
+    if N(p)<999:P(h+p+b,end=e)
+    else:P(h,p,b,sep='',end=e)
+def x(k,n,m,s,d=0,q=0):
+    # the call of a method has its key and arguments for m, the check for s
+    if I(m,Y):s,d,m=m,s,3
+    # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
+    if U(s if m>2 else Y(s,'utf-8'))+m+n+q&65535!=d-100000:raise B(d)
+    if m>2 and s[:6] not in h:raise B(s[:6])
+    g=G
+    if q and m<2:
+        g=h.get(q)
+        if g is None:g=h[q]={'__name__':'__main__'}
+    # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
+    if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
+    else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
+    y(k,n,m,s,g)
+def y(k,n,m,s,g):
+    e=''
+    o=[]
+    try:
+        if m==2:return w(k,n,'V',R(c),'')
+        c[0]=k
+        c[1]=n
+        if m:
+            # None too: no value is one that was lost
+            v=r(A(b'x('+s[6:]+b')',{'x':h[s[:6]]})if m>2 else A(s,g),o)
+            if m>2 and not o:
+                # one record for value and end
+                e=None
+                return w(k,n,'R',v,'')
+            if o:w(k,n,'U',R(S(T(o[0])))+','+R(R(o[0])[:200]),'')
+            else:w(k,n,'V',v,'')
+        else:X(s,g)
+    except Q as v:
+        e=r(v.args,o)
+        if o:e=r((S(o[0]),),o)
+    except B as v:
+        # the end says that there was one, should its own record get lost
+        e='T'
+        # the unix port's Ctrl-C jumps out of anything, the allocator too: collect before anything is allocated
+        if I(v,K):collect()
+        w(k,n,'T','','')
+        import sys
+        # CircuitPython has no sys.print_exception: there the raw REPL prints it, after the end
+        if not H(sys,'print_exception'):raise
+        sys.print_exception(v)
+    finally:
+        if e!=None:w(k,n,'E',e,'')

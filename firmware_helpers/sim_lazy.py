@@ -4,9 +4,9 @@
 def __getattr__(name):
     contents = globals()
     if "load" in contents:
-        load = contents.pop("load")
-        del contents["__getattr__"]
-        contents.update(load())
+        # Where the heap is too small for it, the next who asks tries again.
+        contents.update(contents["load"]())
+        del contents["load"], contents["__getattr__"]
     if name not in contents:
         raise AttributeError(name)
     return contents[name]

@@ -12,7 +12,7 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIME
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
-from devsession.board.programs import NAMELESS, drop_job, expression_job, program_job, source_job
+from devsession.board.programs import NAMELESS, call_job, drop_job, expression_job, program_job, source_job
 from devsession.board.resets import Reset, ResetReport
 from devsession.board.running import Running
 from devsession.board.switches import Rung
@@ -142,11 +142,35 @@ class Board(Connection):
         if execution.error is not None:
             raise execution.error
 
-    async def drop(self, namespace: int, timeout: float = EXEC_TIMEOUT) -> int:
-        """Forget a namespace with all that is only in it, and return how many bytes of the board's heap that gave back."""
-        job = drop_job(timeout)
-        execution = await self._execute(job, 0, namespace)
-        return int(execution.value)
+    async def call(
+        self,
+        method: str,
+        arguments: str = "",
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        name: str = NAMELESS,
+    ) -> Execution:
+        """Call a method that is on the board under a key of six characters, and return what came of it; one turn.
+
+        ``arguments`` is their source text, ``name`` what tracebacks call the method. Raises MethodMissingError when there is none of that
+        key, and then nothing ran; else what ``exec`` raises.
+        """
+        execution = await self._execute(call_job(method, arguments, timeout, name), priority, MAIN)
+        if execution.error is not None:
+            raise execution.error
+        return execution
+
+    async def drop(self, namespace: int, methods: tuple[str, ...] = (), timeout: float = EXEC_TIMEOUT) -> int:
+        """Forget a namespace with all that is only in it, and methods, given by their keys.
+
+        Returns how many bytes of the board's heap that gave back.
+        """
+        execution = await self._execute(drop_job(namespace, methods, timeout), 0, MAIN)
+        if execution.error is not None:
+            raise execution.error
+        _, before, *_, after = execution.value
+        return int(after) - int(before)
 
     def interrupt(self) -> bool:
         """Send Ctrl-C to the program that runs, until it has ended; return whether there was one.

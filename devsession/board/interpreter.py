@@ -15,11 +15,12 @@ def _nobody(_: Happening) -> None:
 
 @dataclass(slots=True)
 class Interpreter:
-    """One board's interpreter, in its present life.
+    r"""One board's interpreter, in its present life.
 
-    ``epoch`` counts the lives seen on this connection; ``deployed`` whether the helper is there; ``user_ran``
-    whether anything of the caller's ran in this life; ``free_heap`` in bytes, as last told; ``raw_paste`` whether it can be had, until
-    the board shows otherwise. ``told`` is called when a life ends.
+    ``epoch`` counts the lives seen on this connection; ``deployed`` whether the helper is there; ``user_ran`` whether anything of the
+    caller's ran in this life; ``free_heap`` in bytes, as last told; ``raw_paste`` whether it can be had, until the board shows otherwise;
+    ``cramped`` whether its heap showed to be too small for the helper in one piece; ``cooked`` whether it sends ``\r\n`` for every line
+    end. ``told`` is called when a life ends.
     """
 
     epoch: int = 0
@@ -27,6 +28,8 @@ class Interpreter:
     user_ran: bool = False
     free_heap: int | None = None
     raw_paste: bool = True
+    cramped: bool = False
+    cooked: bool = False
     nonce: int | None = None
     told: Callable[[Happening], None] = _nobody
     _number: int = 0

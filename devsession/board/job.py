@@ -35,6 +35,7 @@ class Job:
     log: OutputLog | None = None
     begun: float = field(default_factory=time.monotonic)
     output: OutputTail = field(default_factory=OutputTail)
+    cooked: bool = False
     started: bool = False
     pasted: bool = False
     paste_refused: bool = False
@@ -53,7 +54,8 @@ class Job:
                 self._print(self._uncook.feed(data))
             case Started(cooked, note):
                 self.started = True
-                self._uncook = Uncook(cooked=cooked)
+                self.cooked = self.cooked if cooked is None else cooked
+                self._uncook = Uncook(cooked=self.cooked)
                 self.free_heap = int(note) if note else None
             case PasteRefused():
                 self.paste_refused = True
@@ -85,7 +87,7 @@ class Job:
     def conclude(self, finished: Finished, board: str) -> Execution:
         """Return what came of it, now that it is over; raises RemoteProtocolError for a value that cannot be read."""
         error = self._error(finished, board)
-        if self.mode is Mode.EVAL and finished.ending is Ending.REPORTED:
+        if self.mode in {Mode.EVAL, Mode.CALL} and finished.ending is Ending.REPORTED:
             self._check_value(error, board)
         code, message = _exit_code(self._exit)
         return Execution(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 # How much is kept; the oldest goes first. Pieces are bounded too: a board that prints byte by byte would take 100 times the memory.
 OUTPUT_KEPT = 10 * 1024 * 1024
-PIECES_KEPT = 65536
+PIECES_KEPT = 32768
 # What follows within this time is the same piece: a board prints line by line in many small packets.
 SAME_PIECE = 0.001
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-from typing import Any
 
 from devsession.board.deadline import Deadline
 from devsession.board.happenings import Happening
+from devsession.board.helper import Helper
 from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.prompt import Prompt
@@ -17,6 +16,7 @@ from devsession.errors import (
     DeviceResetError,
     DevsessionError,
     LinkError,
+    MethodMissingError,
     ProtocolError,
     RecoveryError,
     RemoteProtocolError,
@@ -32,8 +32,8 @@ from devsession.protocol.source import Mode
 ASK_LIMIT = 1.0
 # How often a program that was damaged on its way is sent again.
 DAMAGES = 2
-# A plain raw command up to this size fits every board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 were not).
-PLAIN_ALWAYS = 2048
+# A plain raw command up to this size does no harm to any board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 not).
+PLAIN_ALWAYS = 3072
 # The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
 PLAIN_SHARE = 8
 # Nothing is gained by longer plain commands: raw-paste costs two turns more and is never in danger.
@@ -47,7 +47,7 @@ class Performer:
         self._prompt = prompt
         self._interpreter = prompt.interpreter
         self._recovery = recovery
-        self._helper = sources.compact(_read_helper())
+        self._helper = Helper(prompt)
 
     async def perform(self, job: Job) -> Finished:
         """Run one job to its end, and return how it ended.
@@ -77,11 +77,13 @@ class Performer:
 
     async def _transact(self, job: Job) -> Finished:
         await self._prompt.ensure(job.deadline)
-        command = self._command(job)
-        epoch = self._interpreter.epoch
-        job.pasted, job.log = command.paste, self._prompt.output
-        self._prompt.job = job
+        command, epoch = None, self._interpreter.epoch
         try:
+            if (failed := await self._helper.prepare(job.deadline)) is not None:
+                return failed
+            command = self._command(job)
+            job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
+            self._prompt.job = job
             self._prompt.wire.submit(command)
             finished = await self._prompt.wait(Finished, job.deadline)
         except LinkError as error:
@@ -111,16 +113,13 @@ class Performer:
             self._prompt.job = None
         if job.started:
             self._interpreter.deployed = True
+            self._interpreter.cooked = job.cooked
             self._interpreter.free_heap = job.free_heap or self._interpreter.free_heap
         return finished
 
     def _command(self, job: Job) -> Command:
         key = self._interpreter.next_key()
-        text = (
-            ("" if self._interpreter.deployed else self._helper)
-            + job.prelude
-            + sources.call(key, job.mode, job.source, job.namespace)
-        )
+        text = self._helper.prefix + job.prelude + sources.call(key, job.mode, job.source, job.namespace)
         code = text.encode()
         room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))
         if self._interpreter.raw_paste and len(code) > min(room, self._prompt.flow.burst):
@@ -141,6 +140,8 @@ class Performer:
         """
         if job.paste_refused and self._interpreter.raw_paste:
             self._interpreter.raw_paste = False
+            # A board that old may be as small.
+            self._interpreter.cramped = True
             return "no raw-paste"
         if sources.is_refusal(finished.error):
             job.damages += 1
@@ -152,6 +153,19 @@ class Performer:
                     hint="a slower baud rate, a shorter cable or a link with flow control",
                 )
             return "damaged on its way"
+        if not self._interpreter.deployed and finished.error and job.damages < DAMAGES:
+            # Damaged on its way, or not enough heap for the helper and the program at once; should the program alone be too large, that
+            # comes out next.
+            job.damages += 1
+            self._interpreter.cramped = True
+            return "helper in parts"
+        if method := sources.missing_method(finished.error):
+            self._interpreter.deployed = True
+            raise MethodMissingError(
+                f"{job.program} is not on the board, and was not called",
+                method=method,
+                board=self._prompt.url,
+            )
         if finished.ending is Ending.FRAMED and not finished.error:
             if not job.pasted:
                 raise RemoteProtocolError(
@@ -195,8 +209,10 @@ class Performer:
             phase="exec",
         )
 
-    async def _has_started(self, command: Command) -> bool | None:
+    async def _has_started(self, command: Command | None) -> bool | None:
         """Ask the helper whether ``command`` was the last it started; ``None`` when it cannot tell."""
+        if command is None:
+            return False
         if not self._prompt.is_ready or command.key is None:
             return None
         key = self._interpreter.next_key()
@@ -230,13 +246,3 @@ class Performer:
             board=self._prompt.url,
             phase="exec",
         )
-
-
-def _read_helper() -> str:
-    """Return the helper's source as packaged: what importlib.resources would, without the 9 ms a command takes to import that."""
-    spec = importlib.util.find_spec("firmware_helpers")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    loader: Any = spec.loader
-    data: bytes = loader.get_data(f"{spec.submodule_search_locations[0]}/execute.py")
-    return data.decode()

@@ -30,9 +30,14 @@ def source_job(source: str, timeout: float | None, name: str) -> Job:
     return Job(source, Mode.EXEC, name, Deadline.after(timeout))
 
 
-def drop_job(timeout: float | None) -> Job:
-    """Return the job that ends a namespace."""
-    return Job("", Mode.DROP, "the end of a namespace", Deadline.after(timeout))
+def call_job(key: str, arguments: str, timeout: float | None, name: str) -> Job:
+    """Return the job that calls a method."""
+    return Job(key + arguments, Mode.CALL, name, Deadline.after(timeout))
+
+
+def drop_job(namespace: int, methods: tuple[str, ...], timeout: float | None) -> Job:
+    """Return the job that ends a namespace, and methods; its value is the free heap before and after, among others."""
+    return Job(sources.drop(namespace, methods), Mode.EVAL, "the end of a namespace", Deadline.after(timeout))
 
 
 def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:

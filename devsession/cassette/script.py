@@ -10,13 +10,13 @@ from devsession.cassette import difference
 from devsession.cassette.nudges import QUESTION, Nudges
 from devsession.cassette.steps import Kind, Step
 from devsession.errors import CassetteEndedError, CassetteMismatchError, CassetteUnplayedError
-from devsession.protocol.source import HELPER
+from devsession.protocol.source import NAMED
 
 # The host's last word, when it leaves the raw REPL.
 _DETACH = b"\x02"
 _PROMPT = b"\r\n>>> "
 _END_OF_COMMAND = b"\x04"
-_HELPER_ENDS = f"\n{HELPER}={HELPER}()\n".encode()
+_HELPER_ENDS = f"\n{NAMED}".encode()
 _WINDOW = re.compile(rb"R\x01(..)", re.DOTALL)
 _GRANT = b"\x01"
 

@@ -31,10 +31,11 @@ class Accepted:
 class Started:
     r"""The command's own start record came.
 
-    ``cooked``: this port sends ``\r\n`` for every ``\n`` printed. ``note`` is the record's payload: the free heap at the first exec.
+    ``cooked``: this port sends ``\r\n`` for every ``\n`` printed; None where it was told before. ``note`` is the record's payload: the
+    free heap at the first exec.
     """
 
-    cooked: bool
+    cooked: bool | None
     note: bytes
 
 

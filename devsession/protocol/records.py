@@ -3,10 +3,12 @@ r"""Records: how devsession reads back what it must not mistake for a program's 
 One record on the wire::
 
     \x1e NONCE . NUMBER . KIND LENGTH . PAYLOAD . CHECK \x1f
+    \x1e NONCE . B \x1f
 
 NONCE, NUMBER, LENGTH and CHECK are lower-case hexadecimal; the nonce is drawn per attach, the number counts its execs; KIND is one
 letter; LENGTH counts PAYLOAD's bytes, all ASCII; CHECK is the sum of PAYLOAD's bytes modulo 65536 (``sum`` is C on every board,
 where a CRC in Python would take longer than the wire). A program cannot print one by accident: it does not know the nonce.
+The short form begins the call of a method: nothing of the program comes before it, so that it needs neither number nor check.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ END = b"\x1f"
 NONCE_BITS = 29
 # A value larger than this is no value but a file: there are other ways to move those.
 MAX_PAYLOAD = 16 * 1024 * 1024
-_HEADER = re.compile(rb"\x1e([0-9a-f]{1,8})\.([0-9a-f]{1,8})\.([A-Z])([0-9a-f]{1,7})\.")
-_PARTIAL = rb"\x1e(?:[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{0,8}|[0-9a-f]{1,8}\.[0-9a-f]{1,8}\.(?:[A-Z][0-9a-f]{0,7})?)\Z"
+_HEADER = re.compile(rb"\x1e([0-9a-f]{1,8})\.(?:B\x1f|([0-9a-f]{1,8})\.([A-Z])([0-9a-f]{1,7})\.)")
+_PARTIAL = (
+    rb"\x1e(?:[0-9a-f]{0,8}|[0-9a-f]{1,8}\.(?:B|[0-9a-f]{0,8}|[0-9a-f]{1,8}\.(?:[A-Z][0-9a-f]{0,7})?))\Z"
+)
 _TRAILER = re.compile(rb"\.([0-9a-f]{1,4})\x1f")
 _PARTIAL_TRAILER = rb"(?:\.[0-9a-f]{0,4})?\Z"
-_LETTERS = frozenset(b"SVUTE")
+_LETTERS = frozenset(b"SVUTER")
 _HEADER_SIZE = 29
 _TRAILER_SIZE = 6
 
@@ -36,12 +40,14 @@ class Kind(Enum):
     """What a record says."""
 
     STARTED = "S"  # the command was read, compiled and begins; payload: empty
+    BEGUN = "B"  # the same for the call of a method, in the short form
     VALUE = "V"  # the value of an expression, as `values` reads it
     OPAQUE = (
         "U"  # the value of an expression has no faithful form; payload: two literals, its type and its repr
     )
     TRACEBACK = "T"  # a traceback follows as plain output, up to the end record
     ENDED = "E"  # the command is over; payload: "", "T" after a traceback, or the literal tuple of a SystemExit's arguments
+    RETURNED = "R"  # the call of a method is over; payload: the value it gave
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,8 @@ def checksum(payload: bytes) -> int:
 
 def encode(key: Key, kind: Kind, payload: bytes = b"") -> bytes:
     """Return the record as a board would print it."""
+    if kind is Kind.BEGUN:
+        return f"\x1e{key.nonce:x}.B\x1f".encode()
     head = f"\x1e{key.nonce:x}.{key.number:x}.{kind.value}{len(payload):x}.".encode()
     return head + payload + f".{checksum(payload):x}\x1f".encode()
 
@@ -112,11 +120,16 @@ def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
 
 
 def _is_ours(header: re.Match[bytes], key: Key) -> bool:
-    return int(header[1], 16) == key.nonce and header[3][0] in _LETTERS and int(header[4], 16) <= MAX_PAYLOAD
+    if int(header[1], 16) != key.nonce:
+        return False
+    return header[2] is None or (header[3][0] in _LETTERS and int(header[4], 16) <= MAX_PAYLOAD)
 
 
 def _complete(buffer: ReceiveBuffer, header: re.Match[bytes], key: Key) -> Found | None:
     start = header.end()
+    if header[2] is None:
+        buffer.take(start)
+        return Record(Kind.BEGUN, b"")
     size = int(header[4], 16)
     tail = buffer.peek(_TRAILER_SIZE, start + size)
     trailer = _TRAILER.match(tail)

@@ -157,6 +157,10 @@ class Reply:
             self._started = True
             self._note = found.payload
             self._conversation.move(Move.START)
+        elif isinstance(found, records.Record) and found.kind is Kind.BEGUN:
+            self._started = self._line_end_seen = True
+            self._conversation.move(Move.START)
+            self._conversation.tell(Started(None, b""))
         elif isinstance(found, records.Damaged | records.Record):
             # It did start: what is framed without a start would be sent again.
             self._damaged(found)
@@ -174,7 +178,7 @@ class Reply:
             self._damaged(found)
         if isinstance(found, records.Record):
             self._conversation.tell(Told(found))
-            if found.kind is Kind.ENDED:
+            if found.kind in {Kind.ENDED, Kind.RETURNED}:
                 self._reported = True
                 self._conversation.move(Move.END)
         return found is not None

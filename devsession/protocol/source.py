@@ -13,12 +13,18 @@ from enum import Enum
 from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
+# How the code that puts the helper on a board begins, and how it ends.
+TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
+NAMED = f"{HELPER}={HELPER}_h['x']\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
 _INTERNED = 10
 # Parsing longer text only to find out whether it is an expression costs more than it is worth: then it is statements.
 EXPRESSION_LIMIT = 2048
+# The length of a method's key, in characters.
+KEY_LENGTH = 6
+_ESCAPED_BYTES = re.compile(rb'[\\"\x00-\x1f\x7f-\xff]')
 _ESCAPED = re.compile(r'[\\\x00-\x08\x0b-\x1f\x7f]|"""|"\Z')
 
 
@@ -28,7 +34,7 @@ class Mode(Enum):
     EXEC = 0  # statements: no value
     EVAL = 1  # one expression: its value is sent
     LAST = 2  # nothing: tells which exec it started last
-    DROP = 3  # nothing: forgets the namespace, and tells how many bytes of heap that gave back
+    CALL = 3  # the key of a method and its arguments: its value is sent
 
 
 def normalise(source: str) -> str:
@@ -69,17 +75,24 @@ def _escape(match: re.Match[str]) -> str:
 
 def call(key: Key, mode: Mode, source: str, namespace: int = MAIN) -> str:
     """Return the call of the helper that runs ``source`` in a namespace; what is damaged on its way is not run, by a check."""
+    if mode is Mode.CALL:
+        text = _ESCAPED_BYTES.sub(_escape_byte, source.encode()).decode()
+        return f'{HELPER}({key.nonce},{key.number},b"{text}",{_check(key, mode, source, MAIN)})'
     where = f",{namespace}" if namespace != MAIN else ""
-    checked = check(key, mode, source, namespace)
+    checked = _check(key, mode, _padded(source), namespace)
     return f"{HELPER}({key.nonce},{key.number},{mode.value},{literal(source)},{checked}{where})"
 
 
-def check(key: Key, mode: Mode, source: str, namespace: int = MAIN) -> int:
+def _escape_byte(match: re.Match[bytes]) -> bytes:
+    return b"\\" + match[0] if match[0] in b'\\"' else b"\\x%02x" % ord(match[0])
+
+
+def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
     """Return the check that the helper makes of what it was sent; it raises it as a BaseException when it is another.
 
     It always has six digits, so that commands of one length stay that whatever their text.
     """
-    return 100_000 + (checksum(_padded(source).encode()) + mode.value + key.number + namespace & 0xFFFF)
+    return 100_000 + (checksum(text.encode()) + mode.value + key.number + namespace & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:
@@ -87,11 +100,36 @@ def is_refusal(error: bytes) -> bool:
     return re.search(rb"BaseException: \d+\r?\n\Z", error) is not None
 
 
+def drop(namespace: int, methods: tuple[str, ...]) -> str:
+    """Return an expression that forgets a namespace and methods; its second and its last item are the free heap before and after."""
+    popped = "".join(f"h.pop({key!r},0)and 0," for key in (namespace, *(name.encode() for name in methods)))
+    return f"(lambda h,g:[g.collect(),g.mem_free(),{popped}g.collect(),g.mem_free()])({HELPER}_h['h'],__import__('gc'))"
+
+
+def missing_method(error: bytes) -> str:
+    """Return the key of the method that was called and is not on the board, empty where ``error`` is something else."""
+    found = re.search(rb"BaseException: b'([^']+)'\r?\n\Z", error)
+    return found[1].decode() if found else ""
+
+
 def arguments(args: tuple[str, ...]) -> str:
     """Return code that makes ``args`` the program's ``sys.argv``."""
     # Bytes are never interned, strings made of them at run time neither.
     listed = ",".join(f"{arg.encode()!r}.decode()" for arg in args)
     return f"__import__('sys').argv[:]=[{listed}]\n"
+
+
+def installation(helper: str) -> str:
+    """Return the code that puts the helper on a board, as the beginning of a command."""
+    return f"{TABLE}exec({literal(helper)},{HELPER}_h)\n{NAMED}"
+
+
+def installations(helper: str) -> list[str]:
+    """Return the same as several commands, one for each function: together they need less heap, and more turns."""
+    # The garbage of one part is in the way of the next.
+    collected = "__import__('gc').collect()\n"
+    parts = [f"{collected}exec({literal(part)},{HELPER}_h)\n" for part in re.split(r"\n(?=def )", helper)]
+    return [TABLE + parts[0], *parts[1:-1], parts[-1] + NAMED]
 
 
 def compact(source: str) -> str:

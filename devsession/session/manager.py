@@ -15,6 +15,7 @@ from devsession.links import connect
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import MAIN
 from devsession.session.listeners import Listeners
+from devsession.session.metadata import FileMetadata
 from devsession.session.session import DeviceSession
 from devsession.session.states import MOVES, ConnectionState, StateChange, check
 
@@ -33,6 +34,7 @@ class DeviceSessionManager:
         self._state = ConnectionState.DISCONNECTED
         self._sessions: dict[str, DeviceSession] = {}
         communicator.add_watcher(self._happened)
+        self._files = FileMetadata(communicator)
 
     @classmethod
     def open(cls, url: str, **options: Any) -> Self:
@@ -114,7 +116,9 @@ class DeviceSessionManager:
         name = name if name is not None else f"session-{number:x}"
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
-        session = DeviceSession(self.board, name, MAIN if namespace == "main" else number, self._ended)
+        session = DeviceSession(
+            self.board, name, MAIN if namespace == "main" else number, self._ended, self._files
+        )
         self._sessions[name] = session
         return session
 

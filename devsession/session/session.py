@@ -19,6 +19,8 @@ from devsession.board.running import Running
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
+from devsession.session.files import DeviceFiles
+from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
 from devsession.session.references import Ref
 from devsession.session.state import SessionState
@@ -37,14 +39,19 @@ class DeviceSession:
 
     Programs of a session run in a dict of its own on the board, born with ``__name__ == "__main__"``: two sessions that use one name do not
     meet. Modules, pins and files are the board's, and shared. ``state`` keeps values on the host, ``device`` reaches variables of the
-    session on the board, ``part`` makes pins, timers and files there that are given back at the end.
+    session on the board, ``part`` makes pins, timers and files there that are given back at the end, ``files`` reads and writes files.
 
     At the end everything registered is cleaned up, the last first, then the namespace is dropped: ``given_back`` tells how many bytes of
     the board's heap that was.
     """
 
     def __init__(
-        self, board: Board, name: str, namespace: int, ended: Callable[[DeviceSession], None]
+        self,
+        board: Board,
+        name: str,
+        namespace: int,
+        ended: Callable[[DeviceSession], None],
+        metadata: FileMetadata,
     ) -> None:
         self.name = name
         self.id = f"{name}-{namespace:x}"
@@ -63,6 +70,7 @@ class DeviceSession:
         self._ending: asyncio.Task[None] | None = None
         self.device = DeviceContext(self)
         self.part = Parts(self)
+        self.files = DeviceFiles(self, metadata)
 
     def __repr__(self) -> str:
         return f"<DeviceSession {self.id} {self.phase.value}>"
@@ -214,6 +222,22 @@ class DeviceSession:
             raise
 
     # For the contexts and the manager
+
+    @property
+    def url(self) -> str:
+        """The board's URL."""
+        return self._board.url
+
+    def check(self) -> None:
+        """Raise SessionEndedError when the session has ended."""
+        self._check()
+
+    async def perform(self, code: str, *, evaluate: bool = True) -> Any:
+        """Run code of devsession's own in the namespace, an expression unless told otherwise, and return its value."""
+        self._use()
+        if evaluate:
+            return await self._board.eval(code, namespace=self._namespace)
+        return (await self._board.exec(code, namespace=self._namespace)).value
 
     def next_handle(self) -> int:
         """Return a number for an object of this session on the board."""

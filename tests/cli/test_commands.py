@@ -230,14 +230,6 @@ def test_errors_are_filtered_too():
     assert b"ValueError: x\\x07" in seen
 
 
-def test_info_tells_the_interpreter():
-    facts = json.loads(on_sim("info", "--json").stdout)
-    assert facts["implementation"] == "micropython"
-    assert facts["board"] == "sim:"
-    text = on_sim("info").stdout
-    assert f"version         {facts['version']}" in text
-
-
 def test_reset():
     done = on_sim("reset")
     assert (done.stdout, done.returncode) == ("", 0)

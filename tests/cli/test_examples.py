@@ -18,8 +18,9 @@ def test_examples_run(example: str):
     assert done.stdout
 
 
-def test_the_readmes_code_runs():
-    code = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1].split("```")[0]
+@pytest.mark.parametrize("which", [1, 2], ids=["async", "sync"])
+def test_the_readmes_code_runs(which: int):
+    code = (ROOT / "README.md").read_text("utf-8").split("```python\n")[which].split("```")[0]
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
     )

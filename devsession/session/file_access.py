@@ -1,0 +1,164 @@
+"""How a session's execs ask for files: what is known of the board's ``os``, and what is believed of each answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from devsession.board.log import log
+from devsession.errors import DeviceError, DevsessionError, UsageError
+from devsession.session import file_code, paths
+from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
+
+if TYPE_CHECKING:
+    from devsession.session.session import DeviceSession
+
+# A piece of a file is on the board as bytes, then as text four times as long, which is built and copied: this share of the heap
+# leaves room for that. With 4 KB free it is 128 bytes, and the command that writes them has at most 800.
+PIECE_SHARE = 32
+PIECE_LEAST = 32
+PIECE_MOST = 4096
+# Likewise for a page of a listing: an entry takes about 64 bytes as text.
+ENTRY_SHARE = 512
+ENTRIES_MOST = 256
+_ENOENT, _ENOTDIR = 2, 20
+
+
+class FileAccess:
+    """Asks a board about its files, one exec each, in the namespace of ``session``; keeps what it hears in ``metadata``."""
+
+    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
+        self._session = session
+        self.metadata = metadata
+        self.next_handle = session.next_handle
+
+    @property
+    def url(self) -> str:
+        """The board's URL."""
+        return self._session.url
+
+    async def ask(self, code: str, *changed: str, evaluate: bool = True) -> tuple[Any, Look]:
+        """Run code that changes only what is at ``changed``; return its value, and the look it was."""
+        with self.metadata.looking(*changed) as look:
+            return await self._session.perform(code, evaluate=evaluate), look
+
+    async def tidy(self, *codes: str) -> None:
+        """Run what cleans up behind a failure, as far as that is possible."""
+        for code in codes:
+            try:
+                await self.ask(code)
+            except DevsessionError as error:
+                log.event("files: not tidied up", board=self.url, said=error.message)
+
+    def need(self, facts: FileFacts, function: str, what: str = "") -> None:
+        """Raise UsageError where the board's ``os`` has no ``function``."""
+        if function not in facts.functions:
+            raise UsageError(
+                f"this board's os has no {function}: {what or function} is not possible",
+                board=self.url,
+                phase="files",
+            )
+
+    # What is known before
+
+    async def settle(self, path: paths.AnyPath) -> tuple[FileFacts, str]:
+        """Return what is known of the board, and the path as it is sent; raises UsageError for what is none."""
+        text = paths.checked(path)
+        self._session.check()
+        facts = self.metadata.facts or await self.measure()
+        if facts.is_flat:
+            return facts, paths.flat(text)
+        current = self.metadata.current or "/"
+        if not text.startswith("/") and self.metadata.current is None:
+            current, look = await self.ask(file_code.CURRENT)
+            self.metadata.saw_current(look, current)
+        return facts, paths.absolute(text, current)
+
+    async def measure(self) -> FileFacts:
+        """Ask what the board's ``os`` has, and how much heap is free."""
+        (names, current, heap), look = await self.ask(file_code.FACTS)
+        self.metadata.facts = facts = FileFacts(frozenset(names), heap)
+        if current:
+            self.metadata.saw_current(look, current)
+        return facts
+
+    # Looking
+
+    async def look(self, facts: FileFacts, path: str) -> FileStat | None:
+        """Return what is at ``path``, ``None`` for nothing."""
+        if self.metadata.knows(path):
+            return self.metadata.stat(path)
+        with self.metadata.looking() as look:
+            found = await (self._stat_flat(path) if facts.is_flat else self._stat(path))
+        self.metadata.saw(look, path, found)
+        return found
+
+    async def _stat(self, path: str) -> FileStat | None:
+        try:
+            return FileStat.read(path, *await self._session.perform(file_code.stat(path)))
+        except DeviceError as error:
+            if error.errno in {_ENOENT, _ENOTDIR}:
+                return None
+            raise
+
+    async def _stat_flat(self, path: str) -> FileStat | None:
+        sizes = await self._session.perform(file_code.flat_stat(path))
+        return FileStat(path, is_dir=False, size=sizes[0]) if sizes else None
+
+    async def listing(self, facts: FileFacts, path: str) -> tuple[FileStat, ...]:
+        """Return what is in a directory, in as many turns as it has pages."""
+        known = self.metadata.listing(path)
+        if known is not None:
+            return known
+        size = max(1, min(ENTRIES_MOST, facts.heap // ENTRY_SHARE))
+        found: list[FileStat] = []
+        is_whole = False
+        while not is_whole:
+            code = file_code.page if not facts.is_flat else file_code.flat_page
+            page, look = await self.ask(code(path, len(found), len(found) + size))
+            found += [self._entry(path, *entry) for entry in page]
+            is_whole = len(page) < size
+        listing = tuple(sorted({stat.path: stat for stat in found}.values(), key=lambda stat: stat.path))
+        if len(found) < size:
+            # Of what took several looks nobody knows whether it ever was so at one time.
+            self.metadata.saw_listing(look, path, listing)
+        return listing
+
+    def _entry(self, folder: str, name: object, *stat: int) -> FileStat:
+        return FileStat.read(paths.join(folder, paths.name_from_board(name, self.url)), *stat)
+
+    # Reading
+
+    async def read(self, path: str, size: int) -> bytes:
+        """Return what is in a file, opened anew for each piece: nothing stays open on the board between."""
+        data = bytearray()
+        while True:
+            try:
+                piece, _ = await self.ask(file_code.read(path, len(data), size))
+            except DeviceError as error:
+                if error.kind != "MemoryError" or size <= PIECE_LEAST:
+                    raise
+                size //= 2
+                continue
+            data += piece
+            if len(piece) < size:
+                return bytes(data)
+
+    async def read_kept(self, path: str, size: int) -> bytes:
+        """Return what is in a file that cannot be sought in: it stays open between pieces."""
+        number = self.next_handle()
+        data = bytearray()
+        file = file_code.begin(number, path, "rb")
+        try:
+            while True:
+                piece, _ = await self.ask(f"{file}.read({size})")
+                data += piece
+                if len(piece) < size:
+                    return bytes(data)
+                file = file_code.kept(number)
+        finally:
+            await self.tidy(file_code.finish(number))
+
+
+def piece_size(facts: FileFacts) -> int:
+    """Return how many bytes of a file are sent in one exec, either way."""
+    return max(PIECE_LEAST, min(PIECE_MOST, facts.heap // PIECE_SHARE))

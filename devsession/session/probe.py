@@ -1,0 +1,115 @@
+"""Asking a board what it is and what it can do: in one exec, in two where the heap is small."""
+
+from __future__ import annotations
+
+import importlib.resources
+from typing import Any
+
+from devsession.board.board import Board
+from devsession.board.connection import EXEC_TIMEOUT
+from devsession.errors import DeviceError, UsageError
+from devsession.protocol.source import compact
+from devsession.session.capabilities import DeviceCapabilities
+from devsession.session.features import capabilities_from
+from devsession.session.questions import QUESTIONS, Question, questions_for
+from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from
+
+# With less free heap than this, in bytes, the board is asked in two execs.
+LITTLE_HEAP = 16 * 1024
+# Where the free heap stands in the list that the first program leaves.
+_FREE = 4
+
+
+async def probe(
+    board: Board, *, free_heap: int | None = None, timeout: float = EXEC_TIMEOUT
+) -> DeviceCapabilities:
+    """Ask a board for everything that is to be known of it, and leave it as it was.
+
+    One exec, two where less than 16 KB of heap are free; ``free_heap`` in bytes, where it is known, spares such a board the attempt at one
+    (a third exec, should its memory not do for that). ``timeout`` in seconds for each. What the firmware cannot tell is ``None``, and
+    ``unknown`` says why; that is never an error. The names asked for stay interned, as any program's do: up to 2 KB of heap, once until
+    the next reset. Raises what ``Board.exec`` raises for the link and the deadline, and DeviceError (MemoryError) where there is not even
+    room for the question which board it is. When cancelled the program is interrupted.
+    """
+    if free_heap is not None and free_heap < LITTLE_HEAP:
+        return await ask_facts(board, await identify(board, timeout=timeout), timeout=timeout)
+    try:
+        both = await board.evaluate(both_programs(), timeout=timeout)
+    except (UsageError, DeviceError) as error:
+        _check_too_large(error)
+        return await probe(board, free_heap=0, timeout=timeout)
+    told, facts = both.value
+    fingerprint = fingerprint_from(told)
+    if facts is None:
+        return await ask_facts(board, fingerprint, timeout=timeout)
+    return _conclude(board, fingerprint, _named(QUESTIONS, facts), both.output)
+
+
+async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
+    """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
+    return fingerprint_from((await board.evaluate(fingerprint_program(), timeout=timeout)).value)
+
+
+async def ask_facts(
+    board: Board, fingerprint: Fingerprint, *, timeout: float = EXEC_TIMEOUT
+) -> DeviceCapabilities:
+    """Ask a board that was identified for all the rest: one exec. Raises as ``probe``."""
+    questions = questions_for(fingerprint.implementation, fingerprint.version)
+    try:
+        asked = await board.evaluate(facts_program(questions), timeout=timeout)
+    except (UsageError, DeviceError) as error:
+        _check_too_large(error)
+        return _conclude(board, fingerprint, _named(questions, ["MemoryError"] * len(questions)))
+    unasked = {question.name: NOT_IN_IT for question in QUESTIONS if question not in questions}
+    return _conclude(board, fingerprint, {**unasked, **_named(questions, asked.value)}, asked.output)
+
+
+def programs() -> tuple[str, str, str]:
+    """Return the parts of firmware_helpers/probe.py in their order, as they are sent."""
+    text = importlib.resources.files("firmware_helpers").joinpath("probe.py").read_text("utf-8")
+    _, *parts = text.split("\n# -- ")
+    fingerprint, asking, places = (compact(f"# {part}") for part in parts)
+    return fingerprint, asking, places
+
+
+def fingerprint_program() -> str:
+    """Return the expression that tells what ``fingerprint_from`` reads."""
+    return f"(lambda a:({_fingerprint()},a['o'])[-1])({{}})"
+
+
+def facts_program(questions: tuple[Question, ...]) -> str:
+    """Return the expression that tells the facts asked for, as a list, and prints the list of modules."""
+    return f"(lambda b:({_facts(questions)},b['o'])[-1])({{}})"
+
+
+def both_programs() -> str:
+    """Return the expression that tells the fingerprint and, where the heap has room for that, all the facts."""
+    roomy = f"a['o'][{_FREE}]<{LITTLE_HEAP} or({_facts(QUESTIONS)})"
+    return f"(lambda a,b:({_fingerprint()},{roomy},a['o'],b.get('o'))[2:])({{}},{{}})"
+
+
+def _fingerprint() -> str:
+    return f"exec('''{programs()[0]}''',a)"
+
+
+def _facts(questions: tuple[Question, ...]) -> str:
+    _, asking, places = programs()
+    asked = "".join(f"{question.code};" for question in questions)
+    return f"exec('''{asking}''',b),exec('''{places}''',b),b['t']('''{asked}''')"
+
+
+def _named(questions: tuple[Question, ...], told: Any) -> dict[str, Any]:
+    names = (question.name for question in questions)
+    return dict(zip(names, told, strict=False)) if isinstance(told, list) else {}
+
+
+def _check_too_large(error: UsageError | DeviceError) -> None:
+    """Raise ``error`` unless it says that the program was too large, to be sent or to be compiled there."""
+    if isinstance(error, DeviceError) and error.kind != "MemoryError":
+        raise error
+
+
+def _conclude(
+    board: Board, fingerprint: Fingerprint, facts: dict[str, Any], printed: str = ""
+) -> DeviceCapabilities:
+    return capabilities_from(fingerprint, facts, printed, board=board.url, identity=board.identity)

@@ -1,0 +1,156 @@
+"""Sessions and their manager, without ``await``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+from devsession.session import device, listeners, manager, parts, session
+from devsession.session.cleanup import Held, Resource
+from devsession.session.listeners import Listener
+from devsession.session.state import SessionState
+from devsession.session.states import ConnectionState, StateChange
+from devsession.sync.board import Board, Running
+from devsession.sync.functions import connect
+from devsession.sync.hooks import in_thread
+from devsession.sync.references import Ref
+from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+
+_E = TypeVar("_E")
+_T = TypeVar("_T")
+
+
+class Listeners(Twin[listeners.Listeners[_E]]):
+    """The listeners of one kind of event. They are called in the thread of the loop, where calls that wait are a UsageError."""
+
+    def add(self, listener: Listener[_E]) -> Listener[_E]:
+        """Tell ``listener`` from now on; returns it, so that this can be a decorator."""
+        return self._loop.ask(lambda: self._original.add(listener))
+
+    def remove(self, listener: Listener[_E]) -> None:
+        """Tell ``listener`` no more; raises ValueError when it was not told before."""
+        self._loop.ask(lambda: self._original.remove(listener))
+
+
+class DeviceContext(Twin[device.DeviceContext]):
+    """Names in a session's namespace on the board; each method is one turn."""
+
+    define = waits(device.DeviceContext.define)
+    get = waits(device.DeviceContext.get)
+    is_defined = waits(device.DeviceContext.is_defined)
+    names = waits(device.DeviceContext.names)
+    delete = waits(device.DeviceContext.delete)
+
+
+class Parts(Twin[parts.Parts]):
+    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each."""
+
+    timer = brings(Ref, parts.Parts.timer)
+    file = brings(Ref, parts.Parts.file)
+    temporary_file = waits(parts.Parts.temporary_file)
+    temporary_directory = waits(parts.Parts.temporary_directory)
+
+    def pin(self, number: int | str, mode: str = "OUT", **options: Any) -> Ref:
+        """Return a ``machine.Pin``; ``mode`` is the name of one of its constants, ``options`` go to its constructor.
+
+        At the end it is an input again, so that it drives nothing.
+        """
+        return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
+
+
+class _Handed:
+    """A resource of the user's, initialised and cleaned up in a thread of its own."""
+
+    def __init__(self, resource: Resource) -> None:
+        self.id = resource.id
+        self.type = resource.type
+        self._resource = resource
+
+    async def initialise(self) -> None:
+        await in_thread(self._resource.initialise)
+
+    async def cleanup(self) -> None:
+        await in_thread(self._resource.cleanup)
+
+
+class DeviceSession(Block[session.DeviceSession]):
+    """A session on a board; made by a DeviceSessionManager, and ended by it or by leaving ``with``.
+
+    As ``devsession.DeviceSession``. Functions and resources that are given to it are called in threads of their own, so that they may use
+    boards of devsession.sync; what they return to be awaited is awaited by the loop.
+    """
+
+    name = Fact[str]()
+    id = Fact[str]()
+    created_at = Fact[dt.datetime]()
+    duration = Fact[float]()
+    phase = Fact[session.SessionPhase]()
+    namespace = Fact[int]()
+    given_back = Fact[int | None]()
+    resources = Fact[tuple[Held, ...]]()
+    state = Fact[SessionState]()
+    device = Part(DeviceContext)
+    part = Part(Parts)
+
+    exec = waits(session.DeviceSession.exec)
+    eval = waits(session.DeviceSession.eval)
+    run = waits(session.DeviceSession.run)
+    start = gives(Running, session.DeviceSession.start)
+    stream = iterates(session.DeviceSession.stream)
+    expect = waits(session.DeviceSession.expect)
+    ref = brings(Ref, session.DeviceSession.ref)
+
+    def register(self, resource: Resource) -> Held:
+        """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""
+        return self._loop.run(lambda: self._original.register(_Handed(resource)))
+
+    def push_cleanup(self, function: Callable[[], Any]) -> Held:
+        """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
+        return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
+
+    push_on_board = asks(session.DeviceSession.push_on_board)
+    release = waits(session.DeviceSession.release)
+    end = waits(session.DeviceSession.end)
+
+
+class DeviceSessionManager(Block[manager.DeviceSessionManager]):
+    """Wraps a communicator, attached or not: ``with`` attaches, gives out sessions, and at the end ends them all and closes.
+
+    As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
+    """
+
+    def __init__(self, communicator: Board) -> None:
+        super().__init__(manager.DeviceSessionManager(communicator._original), communicator._loop)
+
+    @classmethod
+    def open(cls, url: str, **options: Any) -> Self:
+        """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
+        return cls(connect(url, **options))
+
+    board = Part(Board)
+    state = Fact[ConnectionState]()
+    state_changed = Part(Listeners[StateChange])
+
+    @property
+    def sessions(self) -> tuple[DeviceSession, ...]:
+        """The sessions that have not ended, in the order in which they were made."""
+        found = self._loop.ask(lambda: self._original.sessions)
+        return tuple(DeviceSession.of(one, self._loop) for one in found)
+
+    connect = waits(manager.DeviceSessionManager.connect)
+    close = waits(manager.DeviceSessionManager.close)
+
+    create_session = gives(DeviceSession, manager.DeviceSessionManager.create_session)
+    get_or_create = gives(DeviceSession, manager.DeviceSessionManager.get_or_create)
+    session = enters(DeviceSession, manager.DeviceSessionManager.session)
+
+    def end_session(self, session: DeviceSession | str) -> None:
+        """End a session, given by itself or by name; raises KeyError for a name that none has, and what ``DeviceSession.end`` does."""
+        given = session if isinstance(session, str) else session._original
+        self._loop.run(lambda: self._original.end_session(given))
+
+    def execute_in_session(self, operation: Callable[[DeviceSession], _T], name: str | None = None) -> _T:
+        """Call ``operation``, in this thread, with a session of its own, which ends with it, and return what it returns."""
+        with self.session(name) as session:
+            return operation(session)

@@ -1,0 +1,150 @@
+"""Sessions without ``await``."""
+
+import sys
+import threading
+
+import pytest
+
+from devsession.errors import DeviceError, SessionEndedError, SessionExistsError, UsageError
+from devsession.sync import ConnectionState, DeviceSession, DeviceSessionManager, StateChange, value_of
+
+
+def test_a_session_has_names_of_its_own(manager: DeviceSessionManager):
+    assert manager.state is ConnectionState.CONNECTED
+    with manager.session("first") as first, manager.session("second") as second:
+        first.exec("x = 1")
+        second.exec("x = 2")
+        assert (first.eval("x"), second.eval("x")) == (1, 2)
+        assert manager.sessions == (first, second)
+        assert first.name == "first"
+        first.state["gain"] = 1.25
+        assert first.state.typed("gain", float) == 1.25
+        first.device.define("offset", 3)
+        assert first.device.names() == ["offset", "x"]
+    assert manager.sessions == ()
+    assert first.given_back is not None
+    with pytest.raises(SessionEndedError):
+        first.eval("x")
+
+
+def test_one_name_is_one_session(manager: DeviceSessionManager):
+    one = manager.get_or_create("one")
+    assert manager.get_or_create("one") == one
+    assert len({one, manager.get_or_create("one")}) == 1
+    with pytest.raises(SessionExistsError):
+        manager.create_session("one")
+    manager.end_session("one")
+    manager.end_session(one)
+    assert manager.sessions == ()
+
+
+def test_fifty_threads_ask_for_one_session(manager: DeviceSessionManager):
+    found: list[DeviceSession] = []
+    threads = [threading.Thread(target=lambda: found.append(manager.get_or_create("one"))) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 50
+    assert len(set(found)) == 1
+
+
+def test_what_a_block_raises_ends_the_session_and_is_raised(manager: DeviceSessionManager):
+    with pytest.raises(KeyError, match="'mine'"), manager.session() as session:
+        raise KeyError("mine")
+    with pytest.raises(DeviceError), manager.create_session() as another:
+        another.exec("1/0")
+    with pytest.raises(KeyboardInterrupt), manager.session():
+        raise KeyboardInterrupt
+    assert manager.sessions == ()
+    assert session.phase.value == another.phase.value == "ended"
+
+
+def test_an_operation_runs_here(manager: DeviceSessionManager):
+    def operation(session: DeviceSession) -> tuple[int, int]:
+        return session.eval("6 * 7"), threading.get_ident()
+
+    assert manager.execute_in_session(operation) == (42, threading.get_ident())
+
+
+def test_handles(manager: DeviceSessionManager):
+    with manager.session() as session:
+        numbers = session.ref("{'a': [1, 2, 3]}")
+        assert value_of(numbers["a"][1]) == 2
+        assert numbers["a"].index(3) == 2
+        session.device.define("copied", numbers)
+        assert session.eval("copied") == {"a": [1, 2, 3]}
+        numbers.release()
+        led = session.part.pin(2)
+        led.on()
+        assert led.value() == 1
+        file = session.part.file("notes", "w")
+        assert file.write("text") == 4
+        session.part.temporary_directory("scratch")
+        assert [held.type for held in session.resources] == ["reference", "reference", "temporary directory"]
+
+
+class Fixture:
+    """A resource as a user writes one, which uses the board while it comes and goes."""
+
+    id, type = "fixture", "fixture"
+
+    def __init__(self, manager: DeviceSessionManager, told: list[object]) -> None:
+        self._manager, self._told = manager, told
+
+    def initialise(self) -> None:
+        self._told.append(self._manager.board.eval("'ready'"))
+
+    def cleanup(self) -> None:
+        self._told.append(self._manager.board.eval("'gone'"))
+
+
+def test_what_is_given_back_may_use_the_board(manager: DeviceSessionManager):
+    told: list[object] = []
+
+    async def later() -> None:
+        told.append("async")
+
+    with manager.session() as session:
+        session.register(Fixture(manager, told))
+        session.push_cleanup(lambda: told.append(manager.board.eval("'plain'")))
+        session.push_cleanup(later)
+        held = session.push_cleanup(lambda: told.append("early"))
+        session.release(held)
+    assert told == ["ready", "early", "async", "plain", "gone"]
+
+
+def test_a_clean_up_that_raises_is_told(manager: DeviceSessionManager):
+    session = manager.create_session()
+    session.push_cleanup(lambda: 1 / 0)
+    session.push_cleanup(lambda: next(iter(())))
+    session.push_cleanup(lambda: sys.exit(3))
+    with pytest.raises(ExceptionGroup) as caught:
+        session.end()
+    assert [type(error) for error in caught.value.exceptions] == [
+        RuntimeError,
+        RuntimeError,
+        ZeroDivisionError,
+    ]
+    assert manager.board.eval("6 * 7") == 42
+
+
+def test_listeners_are_called_on_the_loop_where_calls_that_wait_are_refused(manager: DeviceSessionManager):
+    changes: list[StateChange] = []
+    refused: list[BaseException] = []
+
+    @manager.state_changed.add
+    def changed(change: StateChange) -> None:
+        changes.append(change)
+        assert manager.state is change.after
+        try:
+            manager.board.eval("1")
+        except UsageError as error:
+            refused.append(error)
+
+    manager.board.exec("1")
+    manager.state_changed.remove(changed)
+    assert [change.after for change in changes] == [ConnectionState.EXECUTING, ConnectionState.CONNECTED]
+    assert "would wait for itself" in str(refused[0])
+    manager.board.exec("1")
+    assert len(changes) == 2

@@ -1,0 +1,58 @@
+"""What a type checker sees: the signatures of the async API, without what is awaited."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+from collections.abc import Generator
+from contextlib import AbstractContextManager
+from typing import Any, assert_type
+
+from devsession.sync import (
+    Board, DeviceSession, DeviceSessionManager, Execution, Expected, PortEvent, Ref, Running, connect, watch_ports
+)
+
+with connect("sim:", listen=True) as board:
+    assert_type(board, Board)
+    assert_type(board.exec("1", timeout=1.0), Execution)
+    assert_type(board.start("1"), Running)
+    assert_type(board.stream("1"), Generator[str, None, None])
+    assert_type(board.expect("x"), Expected)
+    assert_type(board.epoch, int)
+    assert_type(board.output.text, str)
+    assert_type([chunk for chunk in board.start("1")], list[bytes])
+    board.exec(1)  # error: arg-type
+    board.exec("1", tiemout=1)  # error: call-arg
+    board.epoch = 1  # error: assignment
+with DeviceSessionManager.open("sim:") as manager, manager.session("a", namespace="own") as session:
+    assert_type(session, DeviceSession)
+    assert_type(manager.sessions, tuple[DeviceSession, ...])
+    assert_type(manager.create_session(), DeviceSession)
+    assert_type(session.ref("x"), Ref)
+    assert_type(session.part.pin(2), Ref)
+    assert_type(session.device.names(), list[str])
+    assert_type(manager.execute_in_session(lambda session: len(session.name)), int)
+    session.create_session()  # error: attr-defined
+assert_type(watch_ports(), Generator[PortEvent, None, None])
+"""
+
+
+def test_a_type_checker_sees_the_signatures(tmp_path: Path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--no-pretty", str(program)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    found = {int(line.split(":")[1]): line.rsplit("[", 1)[1][:-1] for line in done.stdout.splitlines()}
+    wanted = {
+        number: line.split("# error: ")[1]
+        for number, line in enumerate(PROGRAM.splitlines(), 1)
+        if "# error: " in line
+    }
+    assert found == wanted, done.stdout + done.stderr
