@@ -18,7 +18,7 @@ try:o.append([bytes(__import__('microcontroller').cpu.uid if i[0][:1]=='c'else _
 except Exception as e:o.append(repr(e))
 for n in list(k):
     if n not in b:del k[n]
-# -- asking: what the questions need. Budget as sent: 500 bytes.
+# -- asking: what the questions need. Budget as sent: 600 bytes.
 import sys as s
 i=getattr(s,'implementation',('',()))
 c=i[0][:1]=='c'
@@ -29,7 +29,7 @@ o=[]
 def m(n):
     try:return __import__('u'+n)
     except ImportError:return __import__(n)
-# a fact in a list of its own, or which exception came instead
+# a fact in a list of its own, or the type of what came instead
 def t(q):
     a=0
     try:
@@ -41,8 +41,11 @@ def t(q):
             # a small heap is soon in pieces too small for the compiler
             w and gc.collect()
             z=q.find(';',a)
-            try:o.append([eval(q[a:z],globals())])
-            except Exception as e:o.append(str(type(e))[8:-2])
+            try:
+                v=eval(q[a:z],globals())
+                if v is None or type(v)in(str,int,bool,list,tuple):v=[v]
+            except Exception as e:v=e
+            o.append(v if type(v)==list else str(type(v))[8:-2])
             a=z+1
     finally:
         for n in list(k):

@@ -12,11 +12,12 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIME
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
-from devsession.board.programs import NAMELESS, call_job, drop_job, expression_job, program_job, source_job
+from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
 from devsession.board.resets import Reset, ResetReport
 from devsession.board.running import Running
 from devsession.board.switches import Rung
 from devsession.protocol.source import MAIN
+from devsession.protocol.source import drop as drop_expression
 from devsession.protocol.states import BUSY
 
 
@@ -50,10 +51,7 @@ class Board(Connection):
         raises, DeadlineError, DeviceResetError, UncertainExecutionError, LinkLostError, RecoveryError. When cancelled the program is
         interrupted.
         """
-        execution = await self._execute(source_job(source, timeout, name), priority, namespace)
-        if execution.error is not None:
-            raise execution.error
-        return execution
+        return _succeeded(await self._execute(source_job(source, timeout, name), priority, namespace))
 
     async def eval(
         self,
@@ -79,10 +77,21 @@ class Board(Connection):
         namespace: int = MAIN,
     ) -> Execution:
         """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
-        execution = await self._execute(expression_job(expression, timeout), priority, namespace)
-        if execution.error is not None:
-            raise execution.error
-        return execution
+        return _succeeded(await self._execute(expression_job(expression, timeout), priority, namespace))
+
+    async def ask(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT) -> Execution:
+        """Evaluate an expression that leaves nothing behind, as ``evaluate`` does: a board that starts anew afterwards has lost nothing."""
+        job = expression_job(expression, timeout)
+        job.lasting = False
+        return _succeeded(await self._execute(job, 0, MAIN))
+
+    async def deploy(
+        self, source: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
+    ) -> None:
+        """Run ``source`` as ``exec`` does, where running it again brings back its whole effect: a reset loses nothing."""
+        job = source_job(source, timeout, NAMELESS)
+        job.lasting = False
+        _succeeded(await self._execute(job, 0, namespace))
 
     async def run(
         self,
@@ -138,9 +147,7 @@ class Board(Connection):
                     yield text
             if rest := decoder.decode(b"", final=True):
                 yield rest
-            execution = await running.result()
-        if execution.error is not None:
-            raise execution.error
+            _succeeded(await running.result())
 
     async def call(
         self,
@@ -156,20 +163,14 @@ class Board(Connection):
         ``arguments`` is their source text, ``name`` what tracebacks call the method. Raises MethodMissingError when there is none of that
         key, and then nothing ran; else what ``exec`` raises.
         """
-        execution = await self._execute(call_job(method, arguments, timeout, name), priority, MAIN)
-        if execution.error is not None:
-            raise execution.error
-        return execution
+        return _succeeded(await self._execute(call_job(method, arguments, timeout, name), priority, MAIN))
 
     async def drop(self, namespace: int, methods: tuple[str, ...] = (), timeout: float = EXEC_TIMEOUT) -> int:
         """Forget a namespace with all that is only in it, and methods, given by their keys.
 
         Returns how many bytes of the board's heap that gave back.
         """
-        execution = await self._execute(drop_job(namespace, methods, timeout), 0, MAIN)
-        if execution.error is not None:
-            raise execution.error
-        _, before, *_, after = execution.value
+        _, before, *_, after = (await self.ask(drop_expression(namespace, methods), timeout=timeout)).value
         return int(after) - int(before)
 
     def interrupt(self) -> bool:
@@ -246,3 +247,9 @@ class Board(Connection):
 
     async def _perform(self, job: Job) -> Execution:
         return job.conclude(await self._performer.perform(job), self.url)
+
+
+def _succeeded(execution: Execution) -> Execution:
+    if execution.error is not None:
+        raise execution.error
+    return execution

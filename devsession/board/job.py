@@ -21,7 +21,8 @@ from devsession.protocol.source import MAIN, Mode
 class Job:
     """A program for the board: its ``source``, how it is run, how it is called in tracebacks, its deadline, its namespace.
 
-    ``feed``, where given, takes the output as it comes; ``more`` is set when there is some. ``log`` takes it too.
+    ``lasting``: what it leaves on the board may be missed after a reset. ``feed``, where given, takes the output as it comes; ``more`` is
+    set when there is some. ``log`` takes it too.
     """
 
     source: str
@@ -30,6 +31,7 @@ class Job:
     deadline: Deadline
     prelude: str = ""
     namespace: int = MAIN
+    lasting: bool = True
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
     log: OutputLog | None = None

@@ -72,7 +72,7 @@ class Performer:
                 phase="exec",
                 seen=finished.error[-200:],
             )
-        self._interpreter.user_ran |= job.started
+        self._interpreter.user_ran |= job.started and job.lasting
         return finished
 
     async def _transact(self, job: Job) -> Finished:

@@ -35,11 +35,6 @@ def call_job(key: str, arguments: str, timeout: float | None, name: str) -> Job:
     return Job(key + arguments, Mode.CALL, name, Deadline.after(timeout))
 
 
-def drop_job(namespace: int, methods: tuple[str, ...], timeout: float | None) -> Job:
-    """Return the job that ends a namespace, and methods; its value is the free heap before and after, among others."""
-    return Job(sources.drop(namespace, methods), Mode.EVAL, "the end of a namespace", Deadline.after(timeout))
-
-
 def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
     """Return the job that runs a program, a file of this host or its text; raises UsageError for a file that cannot be read."""
     name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)

@@ -60,10 +60,10 @@ def _summary(said: str) -> tuple[str, str]:
 
 def _own(frames: list[Frame], program: str) -> tuple[Frame, ...]:
     if any(frame.file == _PROGRAM for frame in frames):
-        while frames[0].file == _WRAPPER:
+        while frames and frames[0].file == _WRAPPER:
             del frames[0]
         for name in _HELPER:
-            if frames[0].function == name:
+            if frames and frames[0].function == name:
                 del frames[0]
     return tuple(Frame(program, f.line, f.function) if f.file == _PROGRAM else f for f in frames)
 

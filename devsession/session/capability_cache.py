@@ -17,7 +17,7 @@ from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.log import log
 from devsession.session.capabilities import NOT_ASKED, Change, DeviceCapabilities
-from devsession.session.probe import ask_facts, identify, probe
+from devsession.session.probe import ask_facts, both_programs, identify, probe
 from devsession.session.report import Fingerprint
 
 # What a program, a card or the host's own access may change from one moment to the next: it is asked for each time.
@@ -31,6 +31,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: Literal[1] = 1
+    asked: str
     identity: str
     firmware: tuple[str, ...]
     capabilities: DeviceCapabilities
@@ -59,18 +60,22 @@ class CapabilityCache:
             entry = _Entry.model_validate_json(self._path(identity).read_bytes())
         except (OSError, ValueError):
             return None
-        if (entry.identity, entry.firmware) != (identity, _firmware(fingerprint)):
-            return None
-        return entry.capabilities
+        same = (entry.identity, entry.firmware, entry.asked) == (identity, _firmware(fingerprint), _asked())
+        return entry.capabilities if same else None
 
     def store(self, capabilities: DeviceCapabilities) -> None:
-        """Keep the facts of a board, in one step: no reader sees half of them. Firmware that does not tell its build is not kept."""
+        """Keep the facts of a board, in one step: no reader sees half of them.
+
+        Not kept is firmware that does not tell its build, a board that is met only once, and what a full memory did not let a board tell.
+        """
         firmware = _firmware(capabilities)
-        if firmware is None or _is_passing(capabilities.board):
+        if firmware is None or _is_passing(capabilities.board) or _ran_short(capabilities):
             return
         unknown = {name: why for name, why in capabilities.unknown.items() if name not in _NOT_KEPT}
         settled = capabilities.model_copy(update={**dict.fromkeys(_NOT_KEPT), "unknown": unknown})
-        entry = _Entry(identity=capabilities.identity, firmware=firmware, capabilities=settled)
+        entry = _Entry(
+            asked=_asked(), identity=capabilities.identity, firmware=firmware, capabilities=settled
+        )
         path = self._path(capabilities.identity)
         part = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}")
         try:
@@ -130,6 +135,15 @@ def _firmware(told: Fingerprint | DeviceCapabilities) -> tuple[str, ...] | None:
     if " on " not in told.sys_version:
         return None
     return (told.implementation, told.platform, told.sys_version, told.unique_id or "")
+
+
+def _asked() -> str:
+    """Return what stands for the questions of this version: answers to others are not all there."""
+    return hashlib.sha256(both_programs().encode()).hexdigest()[:16]
+
+
+def _ran_short(capabilities: DeviceCapabilities) -> bool:
+    return any(why.startswith("MemoryError") for why in capabilities.unknown.values())
 
 
 def _is_passing(url: str) -> bool:

@@ -54,35 +54,15 @@ def capabilities_from(
     facts = Facts(told)
     modules = module_list(printed)
     if modules is None:
-        facts.get("modules", ("module list",), _unprinted)
+        facts.miss("modules", "module list")
     if fingerprint.heap_total is None:
         facts.unknown["heap_total"] = facts.unknown["heap_free"] = "its gc does not tell"
     if fingerprint.unique_id is None:
         facts.unknown["unique_id"] = fingerprint.why_no_id
-    known: dict[str, Any] = {
-        "machine": facts.get(
-            "machine", ("machine", "uname"), lambda it: text(it if isinstance(it, str) else it[4])
-        ),
-        "build": facts.get("build", ("build", "board id"), text),
-        **_machine_code(fingerprint, facts),
-        "frequency": facts.get(
-            "frequency", ("frequency",), lambda it: number(it[0] if isinstance(it, tuple) else it)
-        ),
-        "file_systems": facts.get("file_systems", ("file systems",), _file_systems),
-        "read_only": _read_only(fingerprint, facts),
-        "float_bits": facts.get("float_bits", ("floats",), lambda it: _FLOAT_BITS[it], absent=0),
-        "int_bits": _int_bits(facts),
-        "epoch_year": facts.get(
-            "epoch_year", ("epoch year",), number, absent=_EPOCH_YEAR.get(fingerprint.implementation)
-        ),
-        **_by_version(fingerprint, facts),
-        "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
-        "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),
-        "encodings": facts.get("encodings", ("binascii",), _encodings, absent=_NO_NAMES),
-        "compress": facts.get("compress", ("deflate",), bool, absent=False),
-        "decompress": _decompress(facts, modules),
-        "peripherals": _peripherals(fingerprint, facts, modules),
+    known = {
         "modules": modules,
+        **_about_board(fingerprint, facts),
+        **_about_language(fingerprint, facts, modules),
     }
     features = _features(fingerprint, known, facts, modules)
     return DeviceCapabilities(
@@ -102,8 +82,38 @@ def capabilities_from(
     )
 
 
-def _unprinted(_: object) -> None:
-    raise ValueError
+def _about_board(fingerprint: Fingerprint, facts: Facts) -> dict[str, Any]:
+    return {
+        "machine": facts.get(
+            "machine", ("machine", "uname"), lambda it: text(it if isinstance(it, str) else it[4])
+        ),
+        "build": facts.get("build", ("build", "board id"), text),
+        "frequency": facts.get(
+            "frequency", ("frequency",), lambda it: number(it[0] if isinstance(it, tuple) else it)
+        ),
+        "file_systems": facts.get("file_systems", ("file systems",), _file_systems),
+        "read_only": _read_only(fingerprint, facts),
+        "epoch_year": facts.get(
+            "epoch_year", ("epoch year",), number, absent=_EPOCH_YEAR.get(fingerprint.implementation)
+        ),
+    }
+
+
+def _about_language(
+    fingerprint: Fingerprint, facts: Facts, modules: tuple[str, ...] | None
+) -> dict[str, Any]:
+    return {
+        **_machine_code(fingerprint, facts),
+        **_by_version(fingerprint, facts),
+        "float_bits": facts.get("float_bits", ("floats",), lambda it: _FLOAT_BITS[it], absent=0),
+        "int_bits": _int_bits(facts),
+        "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
+        "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),
+        "encodings": facts.get("encodings", ("binascii",), _encodings, absent=_NO_NAMES),
+        "compress": facts.get("compress", ("deflate",), bool, absent=False),
+        "decompress": _decompress(facts, modules),
+        "peripherals": _peripherals(fingerprint, facts, modules),
+    }
 
 
 def _machine_code(fingerprint: Fingerprint, facts: Facts) -> dict[str, Any]:
@@ -128,7 +138,7 @@ def _file_systems(told: Any) -> tuple[FileSystem, ...]:
     for mount, kind, block, fragment, blocks, free in told:
         unit = number(fragment) or number(block)
         sizes = {"size": unit * number(blocks), "free": unit * number(free), "block": number(block)}
-        found.append(FileSystem(mount=text(mount), kind=kind or None, **sizes))
+        found.append(FileSystem(mount=text(mount), kind=text(kind) if kind else None, **sizes))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from devsession.protocol.source import compact
 from devsession.session.capabilities import DeviceCapabilities
 from devsession.session.features import capabilities_from
 from devsession.session.questions import QUESTIONS, Question, questions_for
-from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from
+from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from, not_told
 
 # With less free heap than this, in bytes, the board is asked in two execs.
 LITTLE_HEAP = 16 * 1024
@@ -34,20 +34,22 @@ async def probe(
     if free_heap is not None and free_heap < LITTLE_HEAP:
         return await ask_facts(board, await identify(board, timeout=timeout), timeout=timeout)
     try:
-        both = await board.evaluate(both_programs(), timeout=timeout)
+        both = await board.ask(both_programs(), timeout=timeout)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return await probe(board, free_heap=0, timeout=timeout)
-    told, facts = both.value
-    fingerprint = fingerprint_from(told)
-    if facts is None:
-        return await ask_facts(board, fingerprint, timeout=timeout)
-    return _conclude(board, fingerprint, _named(QUESTIONS, facts), both.output)
+    match both.value:
+        case [told, list(facts)]:
+            return _conclude(board, fingerprint_from(told), _named(QUESTIONS, facts), both.output)
+        case [told, _]:
+            return await ask_facts(board, fingerprint_from(told), timeout=timeout)
+        case told:
+            raise not_told(told)
 
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
     """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
-    return fingerprint_from((await board.evaluate(fingerprint_program(), timeout=timeout)).value)
+    return fingerprint_from((await board.ask(fingerprint_program(), timeout=timeout)).value)
 
 
 async def ask_facts(
@@ -56,7 +58,7 @@ async def ask_facts(
     """Ask a board that was identified for all the rest: one exec. Raises as ``probe``."""
     questions = questions_for(fingerprint.implementation, fingerprint.version)
     try:
-        asked = await board.evaluate(facts_program(questions), timeout=timeout)
+        asked = await board.ask(facts_program(questions), timeout=timeout)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return _conclude(board, fingerprint, _named(questions, ["MemoryError"] * len(questions)))

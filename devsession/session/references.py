@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import UsageError
@@ -56,13 +56,29 @@ class Ref(Path):
         self._held: Held | None = None
 
     @classmethod
-    async def make(cls, session: DeviceSession, expression: str, cleanup: str = "") -> Ref:
-        """Evaluate ``expression`` on the board and keep the object there; ``cleanup`` is code for its end, ``{}`` stands for it."""
+    async def make(
+        cls,
+        session: DeviceSession,
+        expression: str,
+        cleanup: str = "",
+        *,
+        kind: str = "reference",
+        again: bool = False,
+    ) -> Ref:
+        """Evaluate ``expression`` on the board and keep the object there; ``cleanup`` is code for its end, ``{}`` stands for it.
+
+        ``kind`` is what resources of this kind are called; with ``again`` it may be made again when the board started anew.
+        """
         number = session.next_handle()
-        await session.exec(f"globals().setdefault({_TABLE},{{}})[{number}]={expression.strip()}")
+
+        async def make() -> None:
+            await session.exec(f"globals().setdefault({_TABLE},{{}})[{number}]={expression.strip()}")
+
+        await make()
         ref = cls(session, number)
         code = f"{cleanup.format(ref._expression)}\n" if cleanup else ""
-        ref._held = session.push_on_board("reference", f"{code}del {ref._expression}")
+        ref._held = session.push_on_board(kind, f"{code}del {ref._expression}")
+        ref._held.make_again = make if again else None
         return ref
 
     async def release(self) -> None:
@@ -72,10 +88,23 @@ class Ref(Path):
             await self._session.release(held)
 
 
+def expression_of(path: Path) -> str:
+    """Return what a handle is called in its session's namespace."""
+    return path._expression  # noqa: SLF001 - every public name of a handle is one of its object
+
+
+def session_of(paths: Sequence[Path]) -> DeviceSession:
+    """Return the session of handles; raises UsageError when they are of several."""
+    session = paths[0]._session  # noqa: SLF001 - as above
+    if any(path._session is not session for path in paths):  # noqa: SLF001 - as above
+        raise UsageError("handles of different sessions in one call", phase="argument")
+    return session
+
+
 def written(value: Any) -> str:
     """Return an argument as the board reads it; another handle stands for its object."""
     if isinstance(value, Path):
-        return value._expression  # noqa: SLF001 - a handle is written as its way
+        return expression_of(value)
     from devsession.methods.arguments import encode
 
     if callable(value):

@@ -56,17 +56,27 @@ def fingerprint_from(told: Any) -> Fingerprint:
         case [str(name), tuple(version), str(platform), str(text), int(free), int(used), chip]:
             counted = free >= 0
             return Fingerprint(
-                implementation=name,
+                implementation=_whole(name),
                 version=tuple(part for part in version[:3] if isinstance(part, int)),
-                prerelease="".join(str(part) for part in version[3:]),
-                platform=platform,
-                sys_version=text,
+                prerelease=_whole("".join(str(part) for part in version[3:])),
+                platform=_whole(platform),
+                sys_version=_whole(text),
                 heap_free=free if counted else None,
                 heap_total=free + used if counted else None,
                 unique_id=_hex(chip) or None,
-                why_no_id="it is empty" if isinstance(chip, list) else str(chip),
+                why_no_id="it is empty" if isinstance(chip, list) else _whole(str(chip)[:_REASON_SHOWN]),
             )
-    raise RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
+    raise not_told(told)
+
+
+def not_told(told: Any) -> RemoteProtocolError:
+    """Return the error of a board that answers something else than its firmware."""
+    return RemoteProtocolError(f"the board does not tell its firmware, but {told!r:.100}", phase="probe")
+
+
+def _whole(told: str) -> str:
+    """Return a text of the board with half characters as escapes."""
+    return told.encode("utf-8", "backslashreplace").decode()
 
 
 def _hex(chip: Any) -> str:
@@ -87,20 +97,23 @@ class Facts:
 
         Without one: ``absent`` where the board showed that it has no such thing, else ``None``, with the reason in ``unknown``.
         """
-        reasons = []
         for name in names:
-            told = self._told.get(name, "nothing told")
-            if not isinstance(told, list):
-                reasons.append(f"{told} when asked for its {name}")
-                if absent is not None and told in {NOT_IN_IT, *_ABSENCE[name]}:
-                    return absent
-                continue
-            try:
-                return reader(told[0])
-            except (TypeError, ValueError, LookupError):
-                reasons.append(f"not understood: {told!r} as its {name}")
-        self.unknown[field] = reasons[0][:_REASON_SHOWN]
+            told = self._told.get(name)
+            if isinstance(told, list):
+                try:
+                    return reader(told[0])
+                except (TypeError, ValueError, LookupError):
+                    continue
+            if absent is not None and isinstance(told, str) and told in {NOT_IN_IT, *_ABSENCE[name]}:
+                return absent
+        self.miss(field, names[0])
         return None
+
+    def miss(self, field: str, name: str) -> None:
+        """Note that ``field`` is unknown, as the fact ``name`` does not tell it."""
+        told = self._told.get(name, "nothing told")
+        reason = f"{told} when asked" if isinstance(told, str) else f"not understood: {told!r}"
+        self.unknown[field] = _whole(f"{reason} for its {name}"[:_REASON_SHOWN])
 
     def lacks(self, name: str) -> bool:
         """Whether the firmware has no attribute where this fact would stand."""
@@ -112,11 +125,12 @@ class Facts:
 
 
 def text(told: Any) -> str:
-    """Read a text that is not empty."""
+    """Read a text that is not empty, and whole characters."""
     if not isinstance(told, str):
         raise TypeError
     if not told:
         raise ValueError
+    told.encode()
     return told
 
 

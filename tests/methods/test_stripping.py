@@ -123,6 +123,7 @@ SIMPLE = [
 ]  # fmt: skip
 HEADS = [
     "if a:", "while a and b:", "for i in a:", "with a as b:", "class A(B, metaclass=C):", "async def h(a: (int), /) -> (int):",
+    "def g(a: (lambda b, /, c=1: b) = 1, *, d: (lambda: 0)): ",
     "def g(a: int, /, b: 'str' = '', *c: int, d=1, **e: dict[str, int]) -> None:", "@a.b(1)\n{}def g(a, /): ", "def g(): ",
     "def g(\n  a: list[\n  int],  # a\n  /,\n) -> list[\n int]:",
 ]  # fmt: skip

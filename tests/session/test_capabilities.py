@@ -6,14 +6,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from devsession import Board, CapabilityError, DeviceCapabilities, DevsessionError, probe
+from devsession.errors import RemoteProtocolError
 from devsession.links import link
 from devsession.session.capabilities import NOT_ASKED, Change
 from devsession.session.capability_cache import CapabilityCache, recall, refresh
 from devsession.session.features import capabilities_from
 from devsession.session.measure import measure
 from devsession.session.probe import identify
+from devsession.session.questions import QUESTIONS
 from devsession.session.report import NOT_IN_IT, fingerprint_from
 from devsession.transport.metering import MeteredTransport
 
@@ -138,7 +142,9 @@ class TestOtherBoards:
         with pytest.raises(DevsessionError, match="does not tell its firmware"):
             fingerprint_from(told)
 
-    @pytest.mark.parametrize("told", [[], [None], ["x"], [{}], [[1]], [(1, 2)], 7, None, "OSError"])
+    @pytest.mark.parametrize(
+        "told", [[], [None], ["x"], [{}], [[1]], [(1, 2)], 7, None, {}, "OSError", ["\ud800"], [["\ud800"]]]
+    )
     def test_facts_of_any_type_are_no_error(self, told):
         names = (
             "machine",
@@ -153,6 +159,47 @@ class TestOtherBoards:
         )
         board = capabilities(**dict.fromkeys(names, told))
         assert board.implementation == "micropython"
+
+    def test_half_characters_are_escaped(self):
+        board = capabilities_from(
+            fingerprint_from(["\ud800", (1, 0, 0, "\ud801"), "\udfff", "\ud900", 1, 1, "\udcff"]),
+            {"machine": ["\udcff"], "mpy": "\udcff", "file systems": [[("/", "\udcff", 1, 1, 1, 1)]]},
+            "",
+            board="sim:",
+            identity="sim:1",
+        )
+        assert board.implementation == "\\ud800"
+        assert board.machine is None
+        assert DeviceCapabilities.model_validate_json(board.model_dump_json()) == board
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.binary(max_size=8),
+    lambda inner: st.lists(inner, max_size=6) | st.lists(inner, max_size=6).map(tuple),
+    max_leaves=12,
+)
+
+
+@given(
+    told=st.dictionaries(
+        st.sampled_from([question.name for question in QUESTIONS]), _ANYTHING | st.tuples(_ANYTHING).map(list)
+    ),
+    printed=st.text(),
+    chip=_ANYTHING,
+)
+def test_nothing_that_a_board_tells_is_an_error(told, printed, chip):
+    fingerprint = fingerprint_from(["micropython", (1, 26, 0), "rp2", "3.4.0", 1, 1, chip])
+    board = capabilities_from(fingerprint, told, printed, board="sim:", identity="sim:1")
+    assert all(board.unknown[name] for name in ("machine", "modules") if getattr(board, name) is None)
+    assert all(board.supports(feature) in {True, False, None} for feature in board.features)
+
+
+@given(_ANYTHING | st.lists(_ANYTHING, min_size=7, max_size=7))
+def test_what_is_no_fingerprint_is_one_kind_of_error(told):
+    try:
+        fingerprint_from(told)
+    except RemoteProtocolError as error:
+        assert error.phase == "probe"
 
 
 def test_required_features():
@@ -239,6 +286,10 @@ class TestKept:
         cache.store(capabilities().model_copy(update={"sys_version": "3.4.0"}))
         assert not (tmp_path / "cache").exists()
 
+    async def test_what_a_full_memory_hid_is_not_kept(self, cache, tmp_path):
+        cache.store(capabilities(hashes="MemoryError"))
+        assert not (tmp_path / "cache").exists()
+
     async def test_boards_met_once_are_not_kept(self, cache, tmp_path):
         async with Board(link("sim:")) as board:
             await recall(board, cache=cache)
@@ -253,6 +304,7 @@ class TestKept:
             lambda text: "[]",
             lambda text: json.dumps({**json.loads(text), "format": 2}),
             lambda text: json.dumps({**json.loads(text), "identity": "usb-another"}),
+            lambda text: json.dumps({**json.loads(text), "asked": "other questions"}),
             lambda text: json.dumps({**json.loads(text), "capabilities": {"board": 1}}),
             lambda text: "\ud800",
         ],

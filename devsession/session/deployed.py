@@ -1,0 +1,214 @@
+"""Methods: Python functions of the host that run on a board, called as they are written."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
+
+from devsession.board.board import Board
+from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.programs import NAMELESS
+from devsession.errors import DeviceError, MethodMissingError
+from devsession.methods.arguments import encode
+from devsession.methods.frames import locate
+from devsession.methods.method import Kind, Method
+from devsession.protocol.records import NONCE_BITS
+from devsession.protocol.tracebacks import Traceback
+from devsession.session import homes
+from devsession.session.batches import Batches
+from devsession.session.homes import BoardHome, Home
+from devsession.session.references import Path, expression_of, session_of
+
+if TYPE_CHECKING:
+    from devsession.session.session import DeviceSession
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_T = TypeVar("_T")
+
+
+class User(Protocol):
+    """Who calls methods: a session, or the manager."""
+
+    board: Board
+    board_home: BoardHome
+
+    def use(self) -> None:
+        """Raise SessionEndedError when that is over."""
+
+    async def before_call(self) -> None:
+        """Bring what a method is to find on the board."""
+
+    def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
+        """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
+
+    def widths(self) -> tuple[int, int | None]:
+        """Return how many bits the board's floats and integers have, as ``encode`` takes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a method is called: ``timeout`` in seconds (None: no limit), ``priority`` among those who wait for the board."""
+
+    timeout: float | None = EXEC_TIMEOUT
+    priority: int = 0
+
+
+class Deployed:
+    """A method of a board or of a session; ``method`` is what is known of it on the host."""
+
+    def __init__(self, method: Method, home: Home, user: User, options: Options) -> None:
+        home.add(method)
+        self.method = method
+        self._home = home
+        self._user = user
+        self._options = options
+        for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+            setattr(self, name, getattr(method.function, name))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.method.name} on {self._user.board.url}>"
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether it was seen on the board in the board's present life."""
+        return self._home.is_known(self.method)
+
+    async def deploy(self) -> None:
+        """Send it now, unless it is there, so that the first call need not; raises what the first call would."""
+        self._user.use()
+        await self._home.ensure(self.method)
+
+    async def evict(self) -> int:
+        """Have the board forget it, and return how many bytes of the heap that gave back; the next call sends it again."""
+        self._user.use()
+        return await self._home.evict(self.method)
+
+    def options(self, **changed: Any) -> Self:
+        """Return the same method with other options: ``read.options(timeout=60)(8)``."""
+        return type(self)(self.method, self._home, self._user, replace(self._options, **changed))
+
+    async def invoke(self, text: str, bound: inspect.BoundArguments) -> Any:
+        """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value."""
+        await self._user.before_call()
+        refs = [value for value in (*bound.args, *bound.kwargs.values()) if isinstance(value, Path)]
+        try:
+            if refs:
+                return await self._invoke_for(session_of(refs), text)
+            try:
+                return await self._invoke(text)
+            except MethodMissingError:
+                await self._home.deploy(self.method)
+                return await self._invoke(text)
+        except DeviceError as error:
+            raise located(error, self.method, NAMELESS if refs else self.method.name) from error.__cause__
+
+    async def _invoke(self, text: str) -> Any:
+        await self._home.prepare(self.method)
+        execution = await self._user.board.call(
+            self._home.key(self.method),
+            text,
+            timeout=self._options.timeout,
+            priority=self._options.priority,
+            name=self.method.name,
+        )
+        self._home.found(self.method)
+        return execution.value
+
+    async def _invoke_for(self, session: DeviceSession, text: str) -> Any:
+        # A handle means something in its session's namespace only.
+        await self._home.ensure(self.method)
+        return await session.eval(
+            f"{self.called}({text})", timeout=self._options.timeout, priority=self._options.priority
+        )
+
+    @property
+    def called(self) -> str:
+        """What it is called on the board, in any namespace there."""
+        return f"{homes.TABLE}[{self._home.key(self.method).encode()!r}]"
+
+    def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
+        self._user.use()
+        return self.method.bind(args, kwargs)
+
+
+class DeployedFunction(Deployed, Generic[_P, _R]):
+    """A method that returns a value: awaiting its call runs it on the board, once."""
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Coroutine[Any, Any, _R]:
+        """Run the method on the board and return what it returns; one turn, two more where it is not there yet.
+
+        Raises TypeError and UsageError for arguments that it does not take or that cannot be sent, before a byte is; DeviceError, whose
+        frames name this host's files; and what else ``DeviceSession.exec`` raises.
+        """
+        bound = self._bind(args, kwargs)
+        return self.invoke(written(bound, *self._user.widths()), bound)
+
+
+class DeployedGenerator(Deployed, Generic[_P, _T]):
+    """A method that yields values: iterating over its call with ``async for`` runs it on the board, batch by batch."""
+
+    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Batches[_T]:
+        """Return the values that the method will yield; nothing runs before the first is asked for. Raises as for functions."""
+        bound = self._bind(args, kwargs)
+        text = written(bound, *self._user.widths())
+        fetch: Deployed = Deployed(_batch(), self._user.board_home, self._user, self._options)
+        name = secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS
+        begun = False
+
+        async def ask(most: int, limit: int) -> tuple[list[Any], bool]:
+            nonlocal begun
+            given = f"{homes.TABLE},{name},{most},{limit}"
+            if not begun:
+                await self._home.ensure(self.method)
+                given += f",{self.called}({text})"
+                begun = True
+            try:
+                values, over = await fetch.invoke(given, bound)
+            except DeviceError as error:
+                error.frames = tuple(frame for frame in error.frames if frame.file != fetch.method.file)
+                raise located(error, self.method, fetch.method.name) from error.__cause__
+            return values, over
+
+        return Batches(ask, lambda cleanup: self._user.hold(cleanup, "generator"))
+
+
+def located(error: DeviceError, method: Method, program: str) -> DeviceError:
+    """Return ``error`` with the host's files in its frames, without the one of the call itself."""
+    frames = locate(error.frames, method, program=program)
+    if frames and frames[0].function == "<module>":
+        frames = frames[1:]
+    error.frames = frames
+    error.traceback = str(Traceback(error.kind, error.text, frames, error.errno))
+    return error
+
+
+def written(bound: inspect.BoundArguments, float_bits: int, int_bits: int | None) -> str:
+    """Return arguments as source text; raises UsageError for what cannot be sent."""
+    names = list(bound.signature.parameters)
+
+    def text(name: str, value: Any) -> str:
+        if isinstance(value, Path):
+            return expression_of(value)
+        return encode(value, float_bits, int_bits, name=f"argument {name!r}")
+
+    positional = [text(names[min(place, len(names) - 1)], value) for place, value in enumerate(bound.args)]
+    return ",".join(positional + [f"{name}={text(name, value)}" for name, value in bound.kwargs.items()])
+
+
+def deployed(function: Any, home: Home, user: User, options: Options) -> Any:
+    """Return a function of the host as a method of its kind; raises UsageError for one that no board can run."""
+    method = Method.of(function)
+    kind = DeployedGenerator if method.kind is Kind.GENERATOR else DeployedFunction
+    return kind(method, home, user, options)
+
+
+@functools.cache
+def _batch() -> Method:
+    from firmware_helpers.batches import batch
+
+    return Method.of(batch)
