@@ -350,6 +350,13 @@ class DeviceSession:
         self._handles += 1
         return self._handles
 
+    async def restore(self) -> None:
+        """Bring back what went when the board started anew: profile, methods, pins and timers; no program is repeated."""
+        if self._stack.has_gone or self._home.has_gone:
+            await self._preparation.all()
+            await self._home.restore()
+            await self._stack.restore()
+
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
         self._used = False

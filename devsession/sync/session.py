@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
+from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
 from devsession.session.profile_report import ProfileReport
 from devsession.session.shared import SharedVariables
@@ -17,8 +18,12 @@ from devsession.sync.board import Board, Running
 from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
+from devsession.sync.methods import Executor, Methods, Threads
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 _E = TypeVar("_E")
 _T = TypeVar("_T")
@@ -67,13 +72,15 @@ class DeviceSession(Block[session.DeviceSession]):
     given_back = Fact[int | None]()
     resources = Fact[tuple[Held, ...]]()
     state = Fact[SessionState]()
+    profile_report = Fact[ProfileReport | None]()
     device = Part(DeviceContext)
     part = Part(Parts)
     files = Part(DeviceFiles)
-    profile_report = Fact[ProfileReport | None]()
+    board = Part(Board)
+    executor = Part(Executor)
+    method = Part(Methods)
+    thread = Part(Threads)
 
-    prepare = waits(session.DeviceSession.prepare)
-    use_shared = asks(session.DeviceSession.use_shared)
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
     run = waits(session.DeviceSession.run)
@@ -90,6 +97,8 @@ class DeviceSession(Block[session.DeviceSession]):
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
         return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     push_on_board = asks(session.DeviceSession.push_on_board)
     release = waits(session.DeviceSession.release)
     end = waits(session.DeviceSession.end)
@@ -102,8 +111,8 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     """
 
     def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
-        original = manager.DeviceSessionManager(communicator._original, shared=shared)
-        super().__init__(original, communicator._loop)
+        made = manager.DeviceSessionManager(communicator._original, shared=shared)
+        super().__init__(made, communicator._loop)
 
     @classmethod
     def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
@@ -114,6 +123,13 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
+    capabilities_changed = Part(Listeners[CapabilitiesChange])
+    method = Part(Methods)
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do, as found when it was connected, or by ``refresh``; raises SessionError where nothing is known."""
+        return self._loop.ask(lambda: self._original.capabilities)
 
     @property
     def sessions(self) -> tuple[DeviceSession, ...]:
@@ -123,6 +139,8 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
 
     connect = waits(manager.DeviceSessionManager.connect)
     close = waits(manager.DeviceSessionManager.close)
+    refresh = waits(manager.DeviceSessionManager.refresh)
+    measure = waits(manager.DeviceSessionManager.measure)
 
     create_session = gives(DeviceSession, manager.DeviceSessionManager.create_session)
     get_or_create = gives(DeviceSession, manager.DeviceSessionManager.get_or_create)
