@@ -240,7 +240,7 @@ async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
 
 async def test_little_heap_means_small_pieces():
     async with DeviceSessionManager.open("sim:?heap=200k") as manager, manager.session() as session:
-        await session.exec("hog = [bytearray(1000) for _ in range(50)]")
+        await session.exec("hog = bytearray(20000)")
         data = os.urandom(5000)
         await session.files.write("/x", data)
         assert await session.files.read("/x") == data
