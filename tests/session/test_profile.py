@@ -1,5 +1,6 @@
 """Profiles: checked as a whole, applied in few turns, told in a report, and applied again after a reset."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -54,6 +55,13 @@ async def test_it_takes_one_turn(metered):
     async with manager.session(profile=SessionProfile(given=False)) as session:
         assert await session.device.names() == []
         assert session.profile_report == ProfileReport(duration=session.profile_report.duration)
+
+
+async def test_two_at_once_apply_it_once(manager: DeviceSessionManager):
+    session = manager.create_session(profile=SessionProfile(setup="print('set up')\nx = 1"))
+    assert await asyncio.gather(*(session.eval("x") for _ in range(5))) == [1] * 5
+    await session.end()
+    assert manager.board.output.text.count("set up") == 1
 
 
 async def test_much_goes_in_several_turns(manager: DeviceSessionManager):
