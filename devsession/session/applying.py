@@ -80,7 +80,7 @@ class Applying:
                 try:
                     await self._perform(joined)
                 except DeviceError as error:
-                    if not _has_no_room(error):
+                    if not had_no_room(error):
                         raise
                 else:
                     return
@@ -97,7 +97,7 @@ class Applying:
         try:
             await self._perform(";".join(statements))
         except DeviceError as error:
-            if not _has_no_room(error) or len(statements) == 1:
+            if not had_no_room(error) or len(statements) == 1:
                 raise
             half = len(statements) // 2
             await self._send(statements[:half])
@@ -196,7 +196,7 @@ class Applying:
             self._teardown.state = ResourceState.ACTIVE
 
 
-def _has_no_room(error: DeviceError) -> bool:
+def had_no_room(error: DeviceError) -> bool:
     """Whether the board had no room to compile a program: then nothing of it ran, and its traceback has no frames."""
     return error.kind == "MemoryError" and not error.frames
 
