@@ -16,7 +16,7 @@ from devsession.board.programs import NAMELESS, call_job, expression_job, progra
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
 from devsession.board.switches import Rung
-from devsession.protocol.source import MAIN
+from devsession.protocol.source import MAIN, Mode
 from devsession.protocol.source import drop as drop_expression
 from devsession.protocol.states import BUSY
 
@@ -82,9 +82,11 @@ class Board(Connection):
     async def ask(
         self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
     ) -> Execution:
-        """Evaluate an expression that leaves nothing behind, as ``evaluate`` does: a board that starts anew afterwards has lost nothing."""
-        job = expression_job(expression, timeout)
-        job.lasting = False
+        """Evaluate an expression of devsession's own, which leaves nothing behind: a board that starts anew afterwards has lost nothing.
+
+        Raises as ``evaluate``.
+        """
+        job = Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout), lasting=False)
         return _succeeded(await self._execute(job, 0, namespace))
 
     async def deploy(
