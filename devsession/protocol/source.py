@@ -15,7 +15,7 @@ from devsession.protocol.records import Key, checksum
 HELPER = "_devsession"
 # How the code that puts the helper on a board begins, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
-NAMED = f"{HELPER}={HELPER}_h['x']\n"
+NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
@@ -126,7 +126,7 @@ def arguments(args: tuple[str, ...]) -> str:
 
 def installation(helper: str) -> str:
     """Return the code that puts the helper on a board, as the beginning of a command."""
-    return f"{TABLE}{_installed(helper)}{NAMED}"
+    return TABLE + _installed(helper)
 
 
 def installations(helper: str) -> list[str]:
@@ -134,15 +134,15 @@ def installations(helper: str) -> list[str]:
     # The garbage of one part is in the way of the next.
     collected = "__import__('gc').collect()\n"
     parts = [f"{collected}{_installed(part)}" for part in re.split(r"\n(?=def )", helper)]
-    return [TABLE + parts[0], *parts[1:-1], parts[-1] + NAMED]
+    # The helper of an earlier attach goes first: there is no room for two.
+    forget = f"{HELPER}=[{HELPER}_h.pop(k,0)and 0 for k in'xrw']\n"
+    return [TABLE + forget + parts[0], *parts[1:]]
 
 
 def _installed(helper: str) -> str:
     # Not before it was checked: a helper with one letter changed may run, and tell lies. Refused as programs are.
-    check = (
-        f"if sum(bytes({HELPER},'utf-8'))&65535!={checksum(_padded(helper).encode())}:raise BaseException(0)"
-    )
-    return f"{HELPER}={literal(helper)}\n{check}\nexec({HELPER},{HELPER}_h)\n"
+    check = f"if sum({HELPER})&65535!={checksum(_padded(helper).encode())}:raise BaseException(0)"
+    return f"{HELPER}=b{literal(helper)}\n{check}\ntry:exec({HELPER},{HELPER}_h)\n{NAMED}"
 
 
 def compact(source: str) -> str:

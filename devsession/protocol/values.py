@@ -11,9 +11,11 @@ import codecs
 import re
 import struct
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from devsession.errors import RemoteProtocolError
+
+_T = TypeVar("_T")
 
 # Deeper values are refused: boards run out of stack long before.
 MAX_DEPTH = 100
@@ -66,12 +68,18 @@ class _Parser:
         self._at = 0
         self._words: dict[str, Callable[[int], Any]] = {
             "array": self._array,
-            "bytearray": lambda depth: bytearray(self._call(depth)[0]),
+            "bytearray": lambda depth: bytearray(self._one(depth, bytes)),
             "complex": lambda depth: complex(*self._call(depth)),
-            "frozenset": lambda depth: frozenset(self._call(depth)[0]),
+            "frozenset": lambda depth: frozenset(self._one(depth, list)),
             "range": lambda depth: range(*self._call(depth)),
-            "set": lambda depth: set(self._call(depth)[0]),
+            "set": lambda depth: set(self._one(depth, list)),
         }
+
+    def _one(self, depth: int, kind: type[_T]) -> _T:
+        arguments = self._call(depth)
+        if len(arguments) != 1 or not isinstance(arguments[0], kind):
+            raise self._refusal(f"not made of one {kind.__name__}")
+        return arguments[0]
 
     def value(self, depth: int) -> Any:
         if depth > MAX_DEPTH:

@@ -85,7 +85,7 @@ def test_long_integers():
 @pytest.mark.parametrize(
     "text",
     ["", "1 2", "[1", "{1:}", "foo", "__import__('os')", "(lambda:0)()", "'a", "b'a", "@123", "array'q", "array'?'[1]", "{[]:1}",
-     "range()", "bytearray('x')", "1+1", "[1 2]", "()()"],
+     "range()", "bytearray('x')", "bytearray(9)", "set()", "frozenset()", "1+1", "[1 2]", "()()"],
 )  # fmt: skip
 def test_anything_else_is_refused(text: str):
     with pytest.raises(RemoteProtocolError):
