@@ -9,7 +9,12 @@ from pathlib import Path
 from devsession.cassette import difference
 from devsession.cassette.nudges import QUESTION, Nudges
 from devsession.cassette.steps import Kind, Step
-from devsession.errors import CassetteEndedError, CassetteMismatchError, CassetteUnplayedError
+from devsession.errors import (
+    CassetteEndedError,
+    CassetteFormatError,
+    CassetteMismatchError,
+    CassetteUnplayedError,
+)
 from devsession.protocol.source import NAMED
 
 # The host's last word, when it leaves the raw REPL.
@@ -19,13 +24,20 @@ _END_OF_COMMAND = b"\x04"
 _HELPER_ENDS = f"\n{NAMED}".encode()
 _WINDOW = re.compile(rb"R\x01(..)", re.DOTALL)
 _GRANT = b"\x01"
+# What a board answers, at the end of what a host writes: a command, and the request for the raw REPL or raw-paste.
+_ANSWERED = (_END_OF_COMMAND, b"\x01")
+# How a host goes on that was not answered: how long it waited before was a matter of its deadline.
+_UNANSWERED = (b"\x03", b"\r\x03", b"\r\x01")
+# So many seconds longer than the host that was recorded may one wait for an answer, before the recording counts as stuck: a busy machine.
+STUCK = 1.0
 
 
 class Script:
     """The steps of one link, and how far they are played.
 
     ``write`` and ``reset`` take what the host does; ``next`` gives what the board does; ``heard`` is the recorded time of what the host
-    did last. Raises CassetteMismatchError or CassetteEndedError where the host does something else than was recorded.
+    did last, ``happened`` counts the steps that are played. Raises CassetteMismatchError or CassetteEndedError where the host does
+    something else than was recorded.
     """
 
     def __init__(self, steps: list[Step], path: Path, *, cut: bool) -> None:
@@ -40,6 +52,9 @@ class Script:
         self._window = 0
         self._credit = 0
         self._extra = bytearray()
+        self._is_waiting = False
+        self._time = steps[0].time if steps else 0.0
+        self.happened = 0
         self._in_helper = False
         self.heard = 0.0
         self._last_line = steps[-1].line if steps else 1
@@ -77,7 +92,7 @@ class Script:
         if self._extra:
             self._extra.clear()
             return
-        step = self._steps.popleft()
+        step = self._happen()
         if step.kind is Kind.BOARD:
             self._count_grants(step.data)
 
@@ -85,6 +100,28 @@ class Script:
         """Take it that the host closes the link; raises CassetteUnplayedError when it did less than was recorded."""
         if any(step.kind in {Kind.HOST, Kind.RESET} and step.data != _DETACH for step in self._steps):
             raise self._unplayed()
+
+    def stuck_after(self) -> float | None:
+        """Return how many seconds after the last step the recording counts as stuck, ``None`` where it does not.
+
+        It does where the host that was recorded went on to the next command, and the answer to the last one is not in the recording.
+        """
+        if not self._steps or not self._is_waiting or self._matched:
+            return None
+        step = self._steps[0]
+        if step.kind is not Kind.HOST or step.data.startswith(_UNANSWERED):
+            return None
+        return step.time - self._time + STUCK
+
+    def stuck(self) -> CassetteFormatError:
+        """Return the error that tells of it."""
+        step = self._steps[0]
+        return CassetteFormatError(
+            f"the recording {self._path} is stuck before line {step.line}: the host waits for an answer, and none was recorded",
+            path=self._path,
+            line=step.line,
+            hint="was a line deleted there? record it again",
+        )
 
     # The host's turn
 
@@ -117,9 +154,16 @@ class Script:
 
     def _advance(self, step: Step) -> None:
         """Go on behind what the host did."""
-        self._steps.popleft()
+        self._happen()
         self._matched = 0
         self.heard = step.time
+
+    def _happen(self) -> Step:
+        """Take the next step away: it was played."""
+        step = self._steps.popleft()
+        self.happened, self._time = self.happened + 1, step.time
+        self._is_waiting = step.kind is Kind.HOST and step.data.endswith(_ANSWERED)
+        return step
 
     def _same(self, step: Step, expected: bytes) -> int:
         """Return how many of the pending bytes are those expected, or may be any."""
