@@ -184,9 +184,12 @@ class DeviceSession:
         self._use()
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
-            return await self._board.run(
+            execution = await self._board.run(
                 program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
             )
+        if execution.error is not None:
+            self._preparation.doubt(push)
+        return execution
 
     def start(
         self,
@@ -198,7 +201,7 @@ class DeviceSession:
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
         self._use()
-        if before := self._preparation.before_start(program):
+        for before in self._preparation.before_start(program):
             # Those who wait for the board take turns: it runs before what is started next.
             self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
         running = self._board.start(
@@ -346,6 +349,13 @@ class DeviceSession:
         """Return a number for an object of this session on the board."""
         self._handles += 1
         return self._handles
+
+    async def restore(self) -> None:
+        """Bring back what went when the board started anew: profile, methods, pins and timers; no program is repeated."""
+        if self._stack.has_gone or self._home.has_gone:
+            await self._preparation.all()
+            await self._home.restore()
+            await self._stack.restore()
 
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
+from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
+from devsession.session.profile_report import ProfileReport
+from devsession.session.reconnect import Reconnect
+from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
 from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
+from devsession.sync.methods import Executor, Methods, Threads
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 _E = TypeVar("_E")
 _T = TypeVar("_T")
@@ -65,10 +73,17 @@ class DeviceSession(Block[session.DeviceSession]):
     given_back = Fact[int | None]()
     resources = Fact[tuple[Held, ...]]()
     state = Fact[SessionState]()
+    profile_report = Fact[ProfileReport | None]()
     device = Part(DeviceContext)
     part = Part(Parts)
     files = Part(DeviceFiles)
+    board = Part(Board)
+    executor = Part(Executor)
+    method = Part(Methods)
+    thread = Part(Threads)
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
     run = waits(session.DeviceSession.run)
@@ -96,17 +111,39 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board) -> None:
-        super().__init__(manager.DeviceSessionManager(communicator._original), communicator._loop)
+    def __init__(
+        self,
+        communicator: Board,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        made = manager.DeviceSessionManager(communicator._original, shared=shared, reconnect=reconnect)
+        super().__init__(made, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+        **options: Any,
+    ) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
 
     board = Part(Board)
+    shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
+    capabilities_changed = Part(Listeners[CapabilitiesChange])
+    method = Part(Methods)
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do, as found when it was connected, or by ``refresh``; raises SessionError where nothing is known."""
+        return self._loop.ask(lambda: self._original.capabilities)
 
     @property
     def sessions(self) -> tuple[DeviceSession, ...]:
@@ -115,7 +152,10 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
         return tuple(DeviceSession.of(one, self._loop) for one in found)
 
     connect = waits(manager.DeviceSessionManager.connect)
+    wait_for = waits(manager.DeviceSessionManager.wait_for)
     close = waits(manager.DeviceSessionManager.close)
+    refresh = waits(manager.DeviceSessionManager.refresh)
+    measure = waits(manager.DeviceSessionManager.measure)
 
     create_session = gives(DeviceSession, manager.DeviceSessionManager.create_session)
     get_or_create = gives(DeviceSession, manager.DeviceSessionManager.get_or_create)

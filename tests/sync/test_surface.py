@@ -12,9 +12,9 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
-from devsession.session import device, files, listeners, parts, references
+from devsession.session import deployed, device, executor, files, listeners, parts, references, threads
 from devsession.sync import board as sync_board
-from devsession.sync import contexts
+from devsession.sync import contexts, methods
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
 from devsession.sync.twin import Fact, Twin
@@ -31,6 +31,14 @@ TWINS: dict[type, type] = {
     device.DeviceContext: contexts.DeviceContext,
     parts.Parts: contexts.Parts,
     files.DeviceFiles: contexts.DeviceFiles,
+    deployed.Deployed: methods.Deployed,
+    deployed.DeployedFunction: methods.DeployedFunction,
+    deployed.DeployedGenerator: methods.DeployedGenerator,
+    threads.DeployedThread: methods.DeployedThread,
+    threads.BoardThread: methods.BoardThread,
+    executor.Methods: methods.Methods,
+    executor.Threads: methods.Threads,
+    executor.Executor: methods.Executor,
     listeners.Listeners: sync_session.Listeners,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
@@ -40,7 +48,16 @@ TWINS: dict[type, type] = {
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.DeviceSession: {"board_started_anew", "check", "next_handle", "perform", "url"},
+    devsession.DeviceSession: {
+        *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
+        *("next_handle", "perform", "ready", "restore", "url", "use", "widths"),
+    },
+    devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
+    files.DeviceFiles: {"looking"},
+    deployed.Deployed: {"called", "invoke"},
+    deployed.DeployedFunction: {"called", "invoke"},
+    deployed.DeployedGenerator: {"called", "invoke"},
+    threads.DeployedThread: {"ask", "called", "hold", "invoke"},
     listeners.Listeners: {"__call__", "settle"},
     references.Ref: {"make"},
 }
