@@ -6,15 +6,10 @@ import re
 from collections import deque
 from pathlib import Path
 
-from devsession.cassette import difference
+from devsession.cassette import complaints, difference
 from devsession.cassette.nudges import QUESTION, Nudges
 from devsession.cassette.steps import Kind, Step
-from devsession.errors import (
-    CassetteEndedError,
-    CassetteFormatError,
-    CassetteMismatchError,
-    CassetteUnplayedError,
-)
+from devsession.errors import CassetteFormatError, CassetteMismatchError
 from devsession.protocol.source import NAMED
 
 # The host's last word, when it leaves the raw REPL.
@@ -99,7 +94,7 @@ class Script:
     def close(self) -> None:
         """Take it that the host closes the link; raises CassetteUnplayedError when it did less than was recorded."""
         if any(step.kind in {Kind.HOST, Kind.RESET} and step.data != _DETACH for step in self._steps):
-            raise self._unplayed()
+            raise complaints.unplayed(self._path, list(self._steps), self._matched)
 
     def stuck_after(self) -> float | None:
         """Return how many seconds after the last step the recording counts as stuck, ``None`` where it does not.
@@ -115,13 +110,7 @@ class Script:
 
     def stuck(self) -> CassetteFormatError:
         """Return the error that tells of it."""
-        step = self._steps[0]
-        return CassetteFormatError(
-            f"the recording {self._path} is stuck before line {step.line}: the host waits for an answer, and none was recorded",
-            path=self._path,
-            line=step.line,
-            hint="was a line deleted there? record it again",
-        )
+        return complaints.stuck(self._path, self._steps[0])
 
     # The host's turn
 
@@ -208,13 +197,7 @@ class Script:
     def _check_end(self) -> None:
         done = not self._steps or self._steps[0].kind is Kind.CLOSED
         if done and (self._pending or self._resets):
-            cut = ": whoever recorded it ended there, in the middle" if self._cut else ""
-            raise CassetteEndedError(
-                f"the recording {self._path} is over{cut}, and the host goes on with: {difference.name(bytes(self._pending))}",
-                path=self._path,
-                line=self._last_line,
-                hint="record it again",
-            )
+            raise complaints.ended(self._path, self._last_line, bytes(self._pending), cut=self._cut)
 
     # Another version's helper
 
@@ -260,27 +243,10 @@ class Script:
     # What to tell
 
     def _mismatch(self, step: Step) -> CassetteMismatchError:
+        written = bytes(self._said + self._pending)
         if step.kind is Kind.RESET or self._resets:
-            what = (
-                difference.name(bytes(self._said + self._pending)) if self._pending else "a reset by the link"
-            )
-            then = "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data)
-            found = difference.Difference(then, what, f"  - recorded  {then}\n  + written   {what}")
-        else:
-            written = bytes(self._said + self._pending)
-            found = difference.compare(self._recorded_command(step), written)
-        number = f" in exec {step.number}" if step.number is not None else ""
-        return CassetteMismatchError(
-            f"this is not what was recorded{number}, in line {step.line} of {self._path}",
-            path=self._path,
-            line=step.line,
-            recorded=found.recorded,
-            written=found.written,
-            difference=found.text,
-            number=step.number,
-            hint="record it again if the change is meant"
-            + ("; what was masked stands for as many bytes" if step.masked else ""),
-        )
+            return complaints.other_reset(self._path, step, written if self._pending else b"")
+        return complaints.mismatch(self._path, step, self._recorded_command(step), written)
 
     def _recorded_command(self, step: Step) -> bytes:
         """Return the whole command that ``step`` is a part of."""
@@ -291,21 +257,6 @@ class Script:
             if following.kind is Kind.HOST:
                 command += following.data
         return command
-
-    def _unplayed(self) -> CassetteUnplayedError:
-        rest = [step for step in self._steps if step.kind in {Kind.HOST, Kind.RESET}]
-        programs = {step.number for step in rest} - {None}
-        step = rest[0]
-        what = (
-            "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data[self._matched :])
-        )
-        amount = f"{len(programs)} of the programs in" if programs else "a part of"
-        return CassetteUnplayedError(
-            f"not played: {amount} {self._path}; the next is, in line {step.line}: {what}",
-            path=self._path,
-            line=step.line,
-            hint="record it again if the host is meant to do less",
-        )
 
 
 def _is_grants(step: Step) -> bool:
