@@ -79,11 +79,13 @@ class Board(Connection):
         """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
         return _succeeded(await self._execute(expression_job(expression, timeout), priority, namespace))
 
-    async def ask(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT) -> Execution:
+    async def ask(
+        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
+    ) -> Execution:
         """Evaluate an expression that leaves nothing behind, as ``evaluate`` does: a board that starts anew afterwards has lost nothing."""
         job = expression_job(expression, timeout)
         job.lasting = False
-        return _succeeded(await self._execute(job, 0, MAIN))
+        return _succeeded(await self._execute(job, 0, namespace))
 
     async def deploy(
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
