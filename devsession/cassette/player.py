@@ -79,6 +79,8 @@ class ReplayTransport(Transport):
         # When what happened last had happened, and when it was played.
         self._played = (0.0, 0.0)
         self._heard = 0.0
+        # How many steps had happened, and since when it is no more.
+        self._last = (-1, 0.0)
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -172,10 +174,20 @@ class ReplayTransport(Transport):
                     self._finish(lost, lost)
                 else:
                     self._soon(step.data)
+            if self._end is None and (limit := self._script.stuck_after()) is not None:
+                wait = max(0.0, limit - self._silence())
+                self._timer = asyncio.get_running_loop().call_later(wait, self._stuck)
         except CassetteError as error:
-            error.board = self.url
-            self._told = error
-            self._finish(error, error)
+            self._fail(error)
+
+    def _stuck(self) -> None:
+        assert self._script is not None
+        self._fail(self._script.stuck())
+
+    def _fail(self, error: CassetteError) -> None:
+        error.board = self.url
+        self._told = error
+        self._finish(error, error)
 
     def _wait(self, heard: float, time: float) -> float:
         """Return how long to wait for what happened at ``time``: as long after what was before it as then."""
@@ -187,6 +199,14 @@ class ReplayTransport(Transport):
         if due <= now:
             self._played = (time, now)
         return due - now
+
+    def _silence(self) -> float:
+        """Return how many seconds ago something happened that was recorded."""
+        assert self._script is not None
+        now = asyncio.get_running_loop().time()
+        if self._script.happened != self._last[0]:
+            self._last = (self._script.happened, now)
+        return now - self._last[1]
 
     def _soon(self, data: bytes) -> None:
         asyncio.get_running_loop().call_soon(self._deliver, data)

@@ -29,10 +29,10 @@ _CALL = re.compile(rb"_devsession\d*\((\d+),(\d+),\d")
 def record(transport: Transport, path: str | Path, *, mask: Iterable[Mask] = ()) -> Transport:
     """Return ``transport`` as a link that writes down in the cassette ``path`` what passes over it, from its opening to its end.
 
-    A cassette that is there is begun anew by the first link that this process records in it; further ones are added, so that one cassette
-    holds all of a run. Every line is on its way to the disk as soon as it is complete. ``mask`` are texts, bytes or regular expressions
-    that must not get there: passwords, unique ids. Opening raises CassetteFormatError for a file that cannot be written, or is there and
-    is no cassette. Raises UsageError for an empty mask.
+    A cassette that is there is begun anew once the first link that this process records in it has opened; further ones are added, so that
+    one cassette holds all of a run. Every line is on its way to the disk as soon as it is complete. ``mask`` are texts, bytes or regular
+    expressions that must not get there: passwords, unique ids. Opening raises CassetteFormatError for a file that cannot be written, or is
+    there and is no cassette. Raises UsageError for an empty mask.
     """
     return RecordingTransport(transport, Path(path), Masks(mask))
 

@@ -6,10 +6,10 @@ import re
 from collections import deque
 from pathlib import Path
 
-from devsession.cassette import difference
+from devsession.cassette import complaints, difference
 from devsession.cassette.nudges import QUESTION, Nudges
 from devsession.cassette.steps import Kind, Step
-from devsession.errors import CassetteEndedError, CassetteMismatchError, CassetteUnplayedError
+from devsession.errors import CassetteFormatError, CassetteMismatchError
 from devsession.protocol.source import NAMED
 
 # The host's last word, when it leaves the raw REPL.
@@ -19,13 +19,20 @@ _END_OF_COMMAND = b"\x04"
 _HELPER_ENDS = f"\n{NAMED}".encode()
 _WINDOW = re.compile(rb"R\x01(..)", re.DOTALL)
 _GRANT = b"\x01"
+# What a board answers, at the end of what a host writes: a command, and the request for the raw REPL or raw-paste.
+_ANSWERED = (_END_OF_COMMAND, b"\x01")
+# How a host goes on that was not answered: how long it waited before was a matter of its deadline.
+_UNANSWERED = (b"\x03", b"\r\x03", b"\r\x01")
+# So many seconds longer than the host that was recorded may one wait for an answer, before the recording counts as stuck: a busy machine.
+STUCK = 1.0
 
 
 class Script:
     """The steps of one link, and how far they are played.
 
     ``write`` and ``reset`` take what the host does; ``next`` gives what the board does; ``heard`` is the recorded time of what the host
-    did last. Raises CassetteMismatchError or CassetteEndedError where the host does something else than was recorded.
+    did last, ``happened`` counts the steps that are played. Raises CassetteMismatchError or CassetteEndedError where the host does
+    something else than was recorded.
     """
 
     def __init__(self, steps: list[Step], path: Path, *, cut: bool) -> None:
@@ -40,6 +47,9 @@ class Script:
         self._window = 0
         self._credit = 0
         self._extra = bytearray()
+        self._is_waiting = False
+        self._time = steps[0].time if steps else 0.0
+        self.happened = 0
         self._in_helper = False
         self.heard = 0.0
         self._last_line = steps[-1].line if steps else 1
@@ -77,14 +87,30 @@ class Script:
         if self._extra:
             self._extra.clear()
             return
-        step = self._steps.popleft()
+        step = self._happen()
         if step.kind is Kind.BOARD:
             self._count_grants(step.data)
 
     def close(self) -> None:
         """Take it that the host closes the link; raises CassetteUnplayedError when it did less than was recorded."""
         if any(step.kind in {Kind.HOST, Kind.RESET} and step.data != _DETACH for step in self._steps):
-            raise self._unplayed()
+            raise complaints.unplayed(self._path, list(self._steps), self._matched)
+
+    def stuck_after(self) -> float | None:
+        """Return how many seconds after the last step the recording counts as stuck, ``None`` where it does not.
+
+        It does where the host that was recorded went on to the next command, and the answer to the last one is not in the recording.
+        """
+        if not self._steps or not self._is_waiting or self._matched:
+            return None
+        step = self._steps[0]
+        if step.kind is not Kind.HOST or step.data.startswith(_UNANSWERED):
+            return None
+        return step.time - self._time + STUCK
+
+    def stuck(self) -> CassetteFormatError:
+        """Return the error that tells of it."""
+        return complaints.stuck(self._path, self._steps[0])
 
     # The host's turn
 
@@ -117,9 +143,16 @@ class Script:
 
     def _advance(self, step: Step) -> None:
         """Go on behind what the host did."""
-        self._steps.popleft()
+        self._happen()
         self._matched = 0
         self.heard = step.time
+
+    def _happen(self) -> Step:
+        """Take the next step away: it was played."""
+        step = self._steps.popleft()
+        self.happened, self._time = self.happened + 1, step.time
+        self._is_waiting = step.kind is Kind.HOST and step.data.endswith(_ANSWERED)
+        return step
 
     def _same(self, step: Step, expected: bytes) -> int:
         """Return how many of the pending bytes are those expected, or may be any."""
@@ -164,13 +197,7 @@ class Script:
     def _check_end(self) -> None:
         done = not self._steps or self._steps[0].kind is Kind.CLOSED
         if done and (self._pending or self._resets):
-            cut = ": whoever recorded it ended there, in the middle" if self._cut else ""
-            raise CassetteEndedError(
-                f"the recording {self._path} is over{cut}, and the host goes on with: {difference.name(bytes(self._pending))}",
-                path=self._path,
-                line=self._last_line,
-                hint="record it again",
-            )
+            raise complaints.ended(self._path, self._last_line, bytes(self._pending), cut=self._cut)
 
     # Another version's helper
 
@@ -216,27 +243,10 @@ class Script:
     # What to tell
 
     def _mismatch(self, step: Step) -> CassetteMismatchError:
+        written = bytes(self._said + self._pending)
         if step.kind is Kind.RESET or self._resets:
-            what = (
-                difference.name(bytes(self._said + self._pending)) if self._pending else "a reset by the link"
-            )
-            then = "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data)
-            found = difference.Difference(then, what, f"  - recorded  {then}\n  + written   {what}")
-        else:
-            written = bytes(self._said + self._pending)
-            found = difference.compare(self._recorded_command(step), written)
-        number = f" in exec {step.number}" if step.number is not None else ""
-        return CassetteMismatchError(
-            f"this is not what was recorded{number}, in line {step.line} of {self._path}",
-            path=self._path,
-            line=step.line,
-            recorded=found.recorded,
-            written=found.written,
-            difference=found.text,
-            number=step.number,
-            hint="record it again if the change is meant"
-            + ("; what was masked stands for as many bytes" if step.masked else ""),
-        )
+            return complaints.other_reset(self._path, step, written if self._pending else b"")
+        return complaints.mismatch(self._path, step, self._recorded_command(step), written)
 
     def _recorded_command(self, step: Step) -> bytes:
         """Return the whole command that ``step`` is a part of."""
@@ -247,21 +257,6 @@ class Script:
             if following.kind is Kind.HOST:
                 command += following.data
         return command
-
-    def _unplayed(self) -> CassetteUnplayedError:
-        rest = [step for step in self._steps if step.kind in {Kind.HOST, Kind.RESET}]
-        programs = {step.number for step in rest} - {None}
-        step = rest[0]
-        what = (
-            "a reset by the link" if step.kind is Kind.RESET else difference.name(step.data[self._matched :])
-        )
-        amount = f"{len(programs)} of the programs in" if programs else "a part of"
-        return CassetteUnplayedError(
-            f"not played: {amount} {self._path}; the next is, in line {step.line}: {what}",
-            path=self._path,
-            line=step.line,
-            hint="record it again if the host is meant to do less",
-        )
 
 
 def _is_grants(step: Step) -> bool:

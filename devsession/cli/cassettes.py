@@ -33,7 +33,7 @@ def record_command(
     """Run COMMAND, any other command of devsession, and write all that passes between it and the board to the file CASSETTE.
 
     Options of `record` stand before CASSETTE. The same command with -b replay:CASSETTE then works without the board: what it sends is
-    compared with the recording, and what the board answered is answered. A CASSETTE that is there is overwritten.
+    compared with the recording, and what the board answered is answered. A CASSETTE that is there is overwritten once the board is reached.
 
     \b
     devsession record bench.cassette run measure.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 
 import click
@@ -67,7 +68,8 @@ def _plain(finding: Finding) -> dict[str, str | None]:
 
 def _shown(finding: Finding) -> str:
     level = f"{finding.level.value:<8}"
-    if sys.stdout.isatty():
+    # https://no-color.org
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
         level = click.style(level, fg=_COLOURS[finding.level])
     text = f"{level} {finding.check:<13} {printable(finding.seen)}\n"
     return text + (f"{'':<9}{'cure':>13}: {printable(finding.cure)}\n" if finding.cure else "")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT
 from devsession.board.execution import Execution
 from devsession.board.running import Running
 from devsession.cli.json_values import to_json
@@ -21,7 +21,10 @@ from devsession.links import connect
 
 # A reader that takes nothing for so many seconds is not waited for any longer, once the program's time is over.
 _STALLED = 0.5
-_TIMEOUT_HELP = "Interrupt the program after this time, in seconds; exit code 124."
+_TIMEOUT_HELP = (
+    "Interrupt the program after this time, in seconds; exit code 124. It begins with the program: before that, a link may take up to "
+    f"{ATTACH_TIMEOUT:g} s to open, and a board up to {ATTACH_TIMEOUT:g} s to answer."
+)
 
 
 @click.command("exec")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import NoReturn
@@ -25,6 +26,12 @@ def leave(code: object) -> NoReturn:
     except BrokenPipeError:
         status = BROKEN_PIPE
     except OSError as error:
-        os.write(2, f"devsession: {error}\n".encode())
+        tell_unwritable(error)
         status = status or UNWRITABLE
     os._exit(status)
+
+
+def tell_unwritable(error: OSError) -> None:
+    """Write to stderr why something could not be written, unless that cannot be written to either: a terminal that is gone."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"devsession: {error}\n".encode())

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from devsession import errors
-from devsession.cli.leaving import BROKEN_PIPE, UNWRITABLE
+from devsession.cli.leaving import BROKEN_PIPE, UNWRITABLE, tell_unwritable
 from devsession.cli.terminal import printable
 
 INTERRUPTED = 130
@@ -79,7 +79,7 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
     except BrokenPipeError:
         code = BROKEN_PIPE
     except OSError as error:
-        sys.stderr.write(f"devsession: {error}\n")
+        tell_unwritable(error)
         code = UNWRITABLE
     sys.exit(code)
 

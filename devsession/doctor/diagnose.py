@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 
 from devsession.doctor import host, interpreter
 from devsession.doctor.finding import Finding, Level
-from devsession.errors import AmbiguousBoardError, BoardNotFoundError, DevsessionError
+from devsession.errors import DevsessionError, UsageError
 from devsession.links import connect, link, port_named
 from devsession.transport.ports import find_port
 
@@ -50,7 +50,9 @@ def _around(url: str, progress: Callable[[str], None]) -> Iterator[Finding]:
     """Examine the port and this computer."""
     try:
         transport, path = link(url, progress), port_named(url)
-    except (BoardNotFoundError, AmbiguousBoardError) as error:
+    except UsageError:
+        raise
+    except DevsessionError as error:
         yield Finding("port", Level.ERROR, error.message, error.hint)
         return
     if path is None:

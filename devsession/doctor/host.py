@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from devsession.transport.ports import Port, list_ports
 
 _PROC = Path("/proc")
 _UDEV = Path("/run/udev/data")
+_CHARACTER_DEVICES = Path("/sys/dev/char")
 _RULES = "/etc/udev/rules.d/99-boards.rules"
 # Bridges that brltty takes for Braille displays, and takes away.
 _BRAILLE = frozenset({(0x1A86, 0x7523), (0x10C4, 0xEA60), (0x0403, 0x6001)})
@@ -37,6 +39,10 @@ def check_port(subject: Subject) -> Finding:
         there = ", ".join(port.path for port in list_ports())
         cure = f"attached: {there}" if there else NO_PORT.cure
         return Finding("port", Level.ERROR, f"there is no port {subject.path}", cure)
+    if not _is_port(subject.path):
+        return Finding(
+            "port", Level.ERROR, f"{subject.path} is not a serial port", "devsession boards lists those"
+        )
     what = subject.port.family or subject.port.product if subject.port else None
     return Finding(
         "port", Level.OK, f"{subject.path}, {what or 'not a known USB device'}, {subject.link.identity}"
@@ -45,7 +51,7 @@ def check_port(subject: Subject) -> Finding:
 
 def check_permission(subject: Subject) -> Finding | None:
     """Tell whether this user may open the port, and which group may."""
-    if sys.platform == "win32" or not Path(subject.path).exists():
+    if sys.platform == "win32" or not _is_port(subject.path):
         return None
     group = _group_of(subject.path)
     if os.access(subject.path, os.R_OK | os.W_OK):
@@ -62,7 +68,7 @@ def check_permission(subject: Subject) -> Finding | None:
 
 def check_holder(subject: Subject) -> Finding | None:
     """Tell who else has the port open."""
-    if not Path(subject.path).exists():
+    if not Path(subject.path).exists() or not _is_port(subject.path):
         return None
     if holder := holder_of(subject.path):
         return Finding("holder", Level.ERROR, f"{holder} has it open", "close that program, or wait for it")
@@ -134,6 +140,20 @@ NO_PORT = Finding(
     "no USB serial port is attached",
     "a cable that carries data and not only power; another USB socket; a driver, where the system needs one; firmware on the board",
 )
+
+
+def _is_port(path: str) -> bool:
+    """Whether a path leads to what may be a serial port; told without opening it, which moves its DTR line."""
+    if sys.platform == "win32":
+        return True
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return False
+    device = f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    subsystem = _CHARACTER_DEVICES / device / "subsystem"
+    # Pseudo-terminals are not listed there.
+    return stat.S_ISCHR(status.st_mode) and (not subsystem.exists() or subsystem.resolve().name == "tty")
 
 
 def _group_of(path: str) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from devsession.errors import (
     CassetteUnplayedError,
     DeadlineError,
     DeviceError,
+    DevsessionError,
     LinkLostError,
     UsageError,
 )
@@ -166,6 +168,37 @@ async def test_a_question_at_another_moment_makes_no_difference(tmp_path: Path):
     replay.write(b"next\x04")
     await inbox.until(lambda: inbox.data == b"OK!")
     await replay.close()
+
+
+@pytest.mark.parametrize("program", [0, 1])
+async def test_a_cassette_without_an_answer_says_where_it_is_stuck(tmp_path: Path, program: int):
+    """``program`` is the exec that is not answered; 0 is attaching."""
+    path = tmp_path / "a.cassette"
+    async with connect("sim:", record=path) as board:
+        await board.exec("print(1)")
+        await board.exec("print(2)")
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    entries = [json.loads(line) for line in lines]
+    answer = next(n for n, entry in enumerate(entries) if "from" in entry and entry.get("exec", 0) == program)
+    path.write_text("".join(lines[:answer] + lines[answer + 1 :]), "utf-8")
+    goes_on = next(n for n, entry in enumerate(entries[answer + 1 :], answer + 1) if "to" in entry)
+    begun = time.monotonic()
+    with pytest.raises(DevsessionError, match=f"stuck before line {goes_on}: the host waits") as caught:
+        async with connect(f"replay:{path}") as board:
+            await board.exec("print(1)")
+    # Of an exec it is what the link was lost by.
+    assert isinstance(caught.value.__cause__ if program else caught.value, CassetteFormatError)
+    assert time.monotonic() - begun < 8
+
+
+async def test_a_host_that_is_more_patient_than_the_recorded_one(tmp_path: Path):
+    path = tmp_path / "a.cassette"
+    async with connect("sim:", record=path) as board:
+        with pytest.raises(DeadlineError):
+            await board.exec("while True: pass", timeout=0.2)
+    async with connect(f"replay:{path}") as board:
+        with pytest.raises(DeadlineError):
+            await board.exec("while True: pass", timeout=3)
 
 
 async def test_what_the_host_writes_early_is_answered_in_order(tmp_path: Path):

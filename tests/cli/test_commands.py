@@ -105,6 +105,12 @@ def test_a_timeout_is_124():
     assert "did not end within 0.3 s" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["exec", "run", "eval"])
+def test_what_a_timeout_is_for_is_told(command: str):
+    text = " ".join(devsession(command, "--help").stdout.split())
+    assert "It begins with the program: before that, a link may take up to 10 s to open" in text
+
+
 def test_ctrl_c_is_130(program):
     path = program("print('on')\nwhile True: pass")
     with subprocess.Popen(

@@ -242,6 +242,17 @@ def test_other_commands_on_a_terminal_that_nobody_reads(command: list[str], tmp_
         terminal.close()
 
 
+def test_a_program_whose_terminal_is_closed_ends_with_its_exit_code():
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [*DEVSESSION, "-b", "sim:", "exec", FLOOD.decode()], stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    os.read(master, 1)
+    os.close(master)
+    assert process.wait(10) == 74
+
+
 def test_a_terminal_that_is_closed_ends_the_repl(tmp_path: Path):
     master, slave = pty.openpty()
     with (tmp_path / "said").open("w+b") as said:

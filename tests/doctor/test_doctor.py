@@ -266,6 +266,20 @@ async def test_names_of_nothing():
         link("id:nobody")
 
 
+@pytest.mark.parametrize("path", ["/dev/null", "/etc/passwd", "."])
+async def test_what_is_no_port_is_told_as_such(path: str):
+    found = await examine(path)
+    assert list(found) == ["port", "left out"]
+    assert found["port"].level is Level.ERROR
+    assert found["port"].seen == f"{path} is not a serial port"
+
+
+async def test_a_cassette_that_is_not_there_is_a_finding(tmp_path):
+    found = await examine(f"replay:{tmp_path}/none")
+    assert "cannot be read" in found["port"].seen
+    assert list(found) == ["port", "left out"]
+
+
 def subject(path: str, vid: int = 0x1A86, pid: int = 0x7523):
     told = dict.fromkeys(("serial_number", "manufacturer", "product", "interface", "location"))
     port = ports_from([SimpleNamespace(device=path, vid=vid, pid=pid, **told)])[0]
@@ -356,6 +370,26 @@ def test_the_command():
     assert "cure: a cable" in sick.stdout
     assert doctor().returncode == 1
     assert doctor("-b", "gopher:x").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True)]
+)
+def test_colours(variables: dict[str, str], coloured: bool):
+    environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    master, slave = os.openpty()
+    command = [*DEVSESSION, "doctor", "-b", "/dev/ttyACM99"]
+    process = subprocess.Popen(command, stdout=slave, env={**environment, **variables})
+    os.close(slave)
+    seen = b""
+    # Its end is an OSError on Linux.
+    with contextlib.suppress(OSError):
+        while data := os.read(master, 4096):
+            seen += data
+    os.close(master)
+    assert process.wait(10) == 1
+    assert b"there is no port" in seen
+    assert (b"\x1b[31m" in seen) == coloured
 
 
 def test_the_command_as_json():
