@@ -188,7 +188,9 @@ def _open_client_side(stack: contextlib.ExitStack) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def _linked(link: Path, path: str) -> Iterator[None]:
-    if link.exists():
+    # One to our own path was left behind too, by a server before us on the same terminal.
+    ours = link.is_symlink() and str(link.readlink()) == path
+    if link.exists() and not ours:
         raise SimulatorError(f"{link} exists already and is not a link that was left behind", phase="serve")
     try:
         link.unlink(missing_ok=True)

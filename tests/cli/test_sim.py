@@ -62,6 +62,26 @@ def test_a_served_board_is_found_by_path_link_and_name(tmp_path: Path):
     assert devsession("sim", "list") == ""
 
 
+def test_the_link_of_a_server_that_was_killed_is_taken_over(tmp_path: Path):
+    link = tmp_path / "board"
+    command = [*DEVSESSION, "sim", "serve", "bench", "--path", str(link)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+    assert link.is_symlink()
+    # Most often it gets the terminal that the link leads to already.
+    with serving("bench", "--path", str(link)) as port:
+        assert os.readlink(link) == port
+        refused = subprocess.run(
+            [*DEVSESSION, "sim", "serve", "--path", str(link)], capture_output=True, text=True, check=False
+        )
+        assert refused.returncode == 3
+        assert "not a link that was left behind" in refused.stderr
+        assert os.readlink(link) == port
+    assert not link.is_symlink()
+
+
 def test_the_port_stays_across_resets(tmp_path: Path):
     link = str(tmp_path / "board")
     with serving("--path", link):
