@@ -24,7 +24,7 @@ class Event:
 
     @property
     def value(self) -> Any:
-        """What was sent, exact; raises UnrepresentableValueError (with its type and the beginning of its repr) for what has no form here."""
+        """What was sent, exact; raises UnrepresentableValueError, which has type and text, for what has no form here."""
         return brought(self.result)
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         DeviceResetError,
         DevsessionError,
         Direction,
+        Event,
         Execution,
         Expected,
         ExpectError,
@@ -111,6 +112,7 @@ if TYPE_CHECKING:
     )
     from devsession.sync.board import Board, Running
     from devsession.sync.capabilities import measure, probe, recall, refresh
+    from devsession.sync.events import Events
     from devsession.sync.functions import connect, diagnose, read_clock, rescue, set_clock, watch_ports
     from devsession.sync.methods import (
         BoardThread,
@@ -150,6 +152,8 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "Event",
+    "Events",
     "Execution",
     "ExpectError",
     "Expected",
@@ -234,6 +238,7 @@ _TWINS = {
     "DeployedFunction": "devsession.sync.methods",
     "DeployedGenerator": "devsession.sync.methods",
     "DeployedThread": "devsession.sync.methods",
+    "Events": "devsession.sync.events",
     "Ref": "devsession.sync.references",
     "Running": "devsession.sync.board",
     "connect": "devsession.sync.functions",
