@@ -48,7 +48,10 @@ class MessageFilter:
 
     def feed(self, data: bytes) -> Iterator[bytes | Message]:
         """Yield what ``data`` brings, in order: bytes that belong to no message, and messages; to be iterated to its end."""
-        at = 0
+        if not self._open and MARK not in data:
+            yield data
+            return
+        at, plain = 0, bytearray()
         while at < len(data):
             if self._open or data[at : at + 1] == MARK:
                 at, found = self._advance(data, at)
@@ -56,8 +59,15 @@ class MessageFilter:
                 mark = data.find(MARK, at)
                 end = mark if mark >= 0 else len(data)
                 at, found = end, data[at:end]
-            if found:
-                yield found
+            if not isinstance(found, Message):
+                plain += found
+                continue
+            if plain:
+                yield bytes(plain)
+                plain.clear()
+            yield found
+        if plain:
+            yield bytes(plain)
 
     def _advance(self, data: bytes, at: int) -> tuple[int, bytes | Message]:
         """Take a mark, or what follows up to the next one; return where that ends and what is known then."""
