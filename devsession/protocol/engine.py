@@ -125,6 +125,10 @@ class Engine:
             raise broken
         return self._conversation.take_events()
 
+    def pending(self) -> list[Event]:
+        """Take what was told before the board broke the protocol."""
+        return self._conversation.take_events()
+
     def _take(self, found: bytes | Message, now: float) -> None:
         if isinstance(found, Message):
             if not self._is_printed(found):

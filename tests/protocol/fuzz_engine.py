@@ -69,7 +69,7 @@ def play(steps: list[tuple[int, bytes]], size: int) -> tuple[list[object], bytes
             try:
                 events += engine.receive(data[start : start + size], now)
             except ProtocolError as error:
-                events.append(type(error))
+                events += [*engine.pending(), type(error)]
                 break
             written += engine.outgoing()
         if which == 7:
