@@ -120,7 +120,7 @@ class BoardHome:
                     hint="make it a method of the manager too, or this one a session's",
                 )
         async with self._deploying:
-            namespace = _any_namespace()
+            namespace = any_namespace()
             await self._board.deploy(self._installation(reached, namespace), namespace=namespace)
             self._known.update((self.key(one), one) for one in reached)
 
@@ -129,10 +129,14 @@ class BoardHome:
         key = self.key(method)
         async with self._deploying:
             self._known.pop(key, None)
-            return await self._board.drop(_any_namespace(), (key,))
+            return await self._board.drop(any_namespace(), (key,))
 
     def _installation(self, methods: list[Method], namespace: int) -> str:
-        # The namespace in which this runs is made for it, and taken away by its last line.
+        # The namespace in which this runs is made for it, and taken away by its last line: it is that of a single method.
+        if len(methods) == 1:
+            (one,) = methods
+            called = _called(one, one.name)
+            return f"{one.text}\n{TABLE}[{self.key(one).encode()!r}]={called}\n{TABLE}.pop({namespace})\n"
         lines = ["m=[]"]
         for method in methods:
             lines += ["m.append({'__name__':'method'})", f"exec({literal(method.text)},m[-1])"]
@@ -230,7 +234,7 @@ class SessionHome:
         async with self._deploying:
             self._known.pop(key, None)
             await self._board.deploy(f"globals().pop({method.name!r},0)\n", namespace=self._namespace)
-            return await self._board.drop(_any_namespace(), (key,))
+            return await self._board.drop(any_namespace(), (key,))
 
     async def _send(self, method: Method) -> None:
         lines = [method.text]
@@ -256,7 +260,8 @@ def _text_of(digest: bytes) -> str:
     return base64.urlsafe_b64encode(digest)[:KEY_LENGTH].decode()
 
 
-def _any_namespace() -> int:
+def any_namespace() -> int:
+    """Return the number of a namespace that nobody else has."""
     return secrets.randbits(NONCE_BITS - 1) + 1
 
 

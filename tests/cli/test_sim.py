@@ -50,6 +50,16 @@ def test_install_tells_the_interpreter():
     assert found["version"] in devsession("sim", "install")
 
 
+def test_install_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = subprocess.run(
+        [*DEVSESSION, "sim", "install", "microbit"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert "sudo apt install qemu-system-arm" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_served_board_is_found_by_path_link_and_name(tmp_path: Path):
     link = tmp_path / "board"
     with serving("bench", "--path", str(link)) as port:
