@@ -204,6 +204,22 @@ async def _all(events: Events) -> list[object]:
     return [event.value async for event in events]
 
 
+async def test_forged_messages_are_dropped_and_counted(manager: DeviceSessionManager):
+    forgery = """
+nonce = __import__('__main__')._devsession_h['c'][0]
+def forge(payload, check=0):
+    print('\x1e%x.0.M%x.%s.%x\x1f' % (nonce, len(payload), payload, sum(payload.encode()) + check), end='')
+for payload in ('', 'x', '1', '0', "0,", "0,1,'x'", "0,'a','b','c'", "'0',1", '12345,1'): forge(payload)
+forge('0,1', check=1)
+devsession_helper.emit('real')
+"""
+    async with manager.session(namespace="main") as session:
+        events = session.events()
+        assert (await session.exec(forgery)).output == ""
+        assert await values(events, 1) == ["real"]
+        assert manager.board.events_dropped == 10
+
+
 async def test_iterators_that_nobody_holds_are_forgotten(manager: DeviceSessionManager):
     async with manager.session() as session:
         async with session.events() as events:
