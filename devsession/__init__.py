@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from devsession.board.clock import read_clock, set_clock
     from devsession.board.execution import Execution
     from devsession.board.expect import Expected
+    from devsession.board.messages import Event
     from devsession.board.rescue import Rescue, rescue
     from devsession.board.resets import Ran, Reset, ResetReport
     from devsession.board.running import Running
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
     from devsession.session.deployed import Deployed, DeployedFunction, DeployedGenerator
+    from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
@@ -118,6 +120,8 @@ __all__ = [
     "DevsessionError",
     "Direction",
     "EmulatorNotFoundError",
+    "Event",
+    "Events",
     "Execution",
     "ExpectError",
     "Expected",
@@ -207,6 +211,8 @@ _HOMES = {
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
+    "Event": "devsession.board.messages",
+    "Events": "devsession.session.events",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
     "Fault": "devsession.transport.fault_plan",

@@ -169,6 +169,15 @@ class Board(Connection):
         """
         return _succeeded(await self._execute(call_job(method, arguments, timeout, name), priority, MAIN))
 
+    async def equip(self, namespace: int, timeout: float | None = EXEC_TIMEOUT) -> None:
+        """See to it that ``devsession_helper`` stands in a namespace that is listened to; no turn where it does already.
+
+        Every program of the namespace sees to that too, before it runs. Raises what ``exec`` does.
+        """
+        if self._prompt.messages.is_missing(namespace, self.epoch):
+            deadline = Deadline.after(timeout)
+            await self._taking_turns(lambda: self._performer.equip(namespace, deadline), deadline)
+
     async def drop(self, namespace: int, methods: tuple[str, ...] = (), timeout: float = EXEC_TIMEOUT) -> int:
         """Forget a namespace with all that is only in it, and methods, given by their keys.
 

@@ -12,6 +12,7 @@ from devsession.board.execution import OutputTail
 from devsession.board.expect import Expected, Expecter, Patterns
 from devsession.board.happenings import Happening
 from devsession.board.log import log
+from devsession.board.messages import Messages
 from devsession.board.output import OutputLog, Printed
 from devsession.board.performer import Performer
 from devsession.board.prompt import Prompt
@@ -72,6 +73,21 @@ class Connection:
     def epoch(self) -> int:
         """How often the interpreter was seen to start anew on this connection."""
         return self._prompt.interpreter.epoch
+
+    @property
+    def lost(self) -> LinkError | None:
+        """Why the link ended, ``None`` while it has not."""
+        return self._prompt.wire.lost
+
+    @property
+    def messages(self) -> Messages:
+        """What hands out the events that programs send by themselves; for sessions, whose ``events`` brings them."""
+        return self._prompt.messages
+
+    @property
+    def events_dropped(self) -> int:
+        """How many events of the board nobody listened for, or were of an earlier attach, or damaged on the way."""
+        return self._prompt.messages.dropped
 
     def add_watcher(self, watcher: Callable[[Happening], None]) -> None:
         """Have ``watcher`` called with what befalls the board, at once and on the loop; it must not raise."""
@@ -217,4 +233,4 @@ class Connection:
             raise UsageError("the board was opened on another event loop", board=self.url)
 
     def _why_silent(self) -> str | None:
-        return None if self._prompt.wire.lost is None else self._prompt.wire.lost.message
+        return None if self.lost is None else self.lost.message

@@ -82,10 +82,15 @@ class Execution:
 
         Raises UnrepresentableValueError when it has no faithful form on this side.
         """
-        if isinstance(self.result, Opaque):
-            raise UnrepresentableValueError(
-                f"a value of {self.result.type_name} cannot be brought to the host",
-                type_name=self.result.type_name,
-                text=self.result.text,
-            )
-        return self.result
+        return brought(self.result)
+
+
+def brought(result: Any) -> Any:
+    """Return a value that came from a board; raises UnrepresentableValueError for one that stayed there."""
+    if isinstance(result, Opaque):
+        raise UnrepresentableValueError(
+            f"a value of {result.type_name} cannot be brought to the host",
+            type_name=result.type_name,
+            text=result.text,
+        )
+    return result

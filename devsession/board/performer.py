@@ -6,7 +6,7 @@ import asyncio
 
 from devsession.board.deadline import Deadline
 from devsession.board.happenings import Happening
-from devsession.board.helper import Helper
+from devsession.board.helper import Helper, emitter
 from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.prompt import Prompt
@@ -60,12 +60,26 @@ class Performer:
         self._prompt.tell(Happening.EXEC_BEGAN)
         try:
             with log.phase("exec", board=self._prompt.url, program=job.program):
-                finished = await self._transact(job)
-                while not job.started and (again := self._not_started(job, finished)):
-                    log.event("exec again", board=self._prompt.url, why=again)
-                    finished = await self._transact(job)
+                return await self._perform(job)
         finally:
             self._prompt.tell(Happening.EXEC_ENDED)
+
+    async def equip(self, namespace: int, deadline: Deadline) -> None:
+        """Put the helper for events into a namespace that wants one, unless it is there; raises what ``perform`` does, and DeviceError."""
+        if not self._prompt.messages.is_missing(namespace, self._interpreter.epoch):
+            return
+        job = Job(emitter(namespace), Mode.EXEC, "the helper for events", deadline, namespace=namespace)
+        job.lasting, job.is_emitter = False, True
+        execution = job.conclude(await self._perform(job), self._prompt.url)
+        if execution.error is not None:
+            raise execution.error
+        self._prompt.messages.has_put(namespace, self._interpreter.epoch)
+
+    async def _perform(self, job: Job) -> Finished:
+        finished = await self._transact(job)
+        while not job.started and (again := self._not_started(job, finished)):
+            log.event("exec again", board=self._prompt.url, why=again)
+            finished = await self._transact(job)
         if finished.ending is Ending.RESET:
             self._interpreter.begin_epoch()
             raise DeviceResetError(
@@ -79,6 +93,8 @@ class Performer:
 
     async def _transact(self, job: Job) -> Finished:
         await self._prompt.ensure(job.deadline)
+        if not job.is_emitter:
+            await self.equip(job.namespace, job.deadline)
         command, epoch = None, self._interpreter.epoch
         try:
             if (failed := await self._helper.prepare(job.deadline)) is not None:

@@ -13,11 +13,12 @@ from devsession.board.happenings import Happening
 from devsession.board.interpreter import Interpreter
 from devsession.board.job import Job
 from devsession.board.log import log
+from devsession.board.messages import Messages
 from devsession.board.output import OutputLog
 from devsession.board.wire import Wire
 from devsession.errors import DeadlineError, DevsessionError, LinkLostError, RawReplError, RecoveryError
 from devsession.protocol.entry import GREETING, PATIENT, Approach, classify
-from devsession.protocol.events import Attached, Detached, Event, Stray
+from devsession.protocol.events import Attached, Detached, Emitted, Event, Stray
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.states import State
 from devsession.transport.base import Transport
@@ -32,7 +33,7 @@ class Prompt:
     """The conversation with one board, one request at a time; the caller sees to that.
 
     ``job`` is told what happens while it is set, ``watchers`` what befalls the board; ``background`` keeps what it printed outside any job,
-    ``output`` that and what jobs print; ``failure`` is set while the
+    ``output`` that and what jobs print, ``messages`` hands out what programs send by themselves; ``failure`` is set while the
     board could not be brought back.
     """
 
@@ -44,6 +45,7 @@ class Prompt:
         self.watchers: list[Callable[[Happening], None]] = []
         self.background = OutputTail()
         self.output = OutputLog()
+        self.messages = Messages()
         self.job: Job | None = None
         self.failure: RecoveryError | None = None
         self._random_bits = transport.random_bits
@@ -62,6 +64,8 @@ class Prompt:
         """Take one event from the wire."""
         if isinstance(event, Stray):
             self._stray(event.data)
+        elif isinstance(event, Emitted):
+            self.messages.take(event, self.interpreter.nonce)
         elif self.job is not None:
             self.job.take(event)
         if self._awaited is not None and isinstance(event, self._awaited[0]) and not self._awaited[1].done():
@@ -71,6 +75,7 @@ class Prompt:
         """Take the end of the link, or the board's breach of the protocol."""
         log.event("wire failed", board=self.url, error=type(error).__name__, said=error.message)
         self.output.wake()
+        self.messages.wake()
         if isinstance(error, LinkLostError):
             self.tell(Happening.LINK_LOST)
         if self._awaited is not None and not self._awaited[1].done():

@@ -120,15 +120,17 @@ class Wire:
         self._advance(lambda: self.engine.tick(time.monotonic()))
 
     def _advance(self, step: Callable[[], list[Event]]) -> None:
+        broken: ProtocolError | None = None
         try:
             events = step()
         except ProtocolError as error:
             error.board = self.transport.url
-            self._listener.failed(error)
-            events = []
+            broken, events = error, self.engine.pending()
         self._flush()
         for event in events:
             self._listener.happened(event)
+        if broken is not None:
+            self._listener.failed(broken)
 
     def _flush(self) -> None:
         data = self.engine.outgoing()

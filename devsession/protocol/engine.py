@@ -11,7 +11,8 @@ from devsession.errors import LocalProtocolError, RemoteProtocolError
 from devsession.protocol.commands import Command
 from devsession.protocol.conversation import Conversation
 from devsession.protocol.entry import BANNER, BANNER_TAIL, GREETING, PATIENT, Approach, Entry
-from devsession.protocol.events import Attached, Detached, Event, Rebooted
+from devsession.protocol.events import Attached, Detached, Emitted, Event, Rebooted
+from devsession.protocol.messages import Message, MessageFilter
 from devsession.protocol.reply import Reply
 from devsession.protocol.states import Move, State
 
@@ -30,6 +31,9 @@ class Engine:
         self._conversation = Conversation()
         self._entry: Entry | None = None
         self._reply: Reply | None = None
+        self._filter = MessageFilter()
+        # That of the last command: whose messages to believe.
+        self._nonce: int | None = None
 
     @property
     def state(self) -> State:
@@ -63,6 +67,7 @@ class Engine:
     def submit(self, command: Command) -> None:
         """Send a command; Finished follows. Only at the raw prompt."""
         self._reply = Reply(self._conversation, command)
+        self._nonce = command.key.nonce if command.key is not None else None
 
     def interrupt(self, now: float) -> None:
         """Send Ctrl-C to the running command, again and again with growing gaps until it has ended."""
@@ -110,6 +115,35 @@ class Engine:
 
     def receive(self, data: bytes, now: float) -> list[Event]:
         """Take received bytes; return what they mean."""
+        broken: RemoteProtocolError | None = None
+        for found in self._filter.feed(data):
+            try:
+                self._take(found, now)
+            except RemoteProtocolError as error:
+                broken = error
+        if broken is not None:
+            raise broken
+        return self._conversation.take_events()
+
+    def pending(self) -> list[Event]:
+        """Take what was told before the board broke the protocol."""
+        return self._conversation.take_events()
+
+    def _take(self, found: bytes | Message, now: float) -> None:
+        if isinstance(found, Message):
+            if not self._is_printed(found):
+                self._conversation.tell(Emitted(found.nonce, found.payload))
+                return
+            found = found.raw
+        self._receive(found, now)
+
+    def _is_printed(self, message: Message) -> bool:
+        """Whether a message is what a program printed: it may print anything, and only our own nonce it cannot know."""
+        if message.nonce == self._nonce:
+            return False
+        return message.payload is None or (self.state is State.RUNNING and self._nonce is not None)
+
+    def _receive(self, data: bytes, now: float) -> None:
         if self._entry is not None:
             data = self._entering(self._entry, data, now)
         if data and self.state is not State.FAILED:
@@ -120,7 +154,6 @@ class Engine:
                 self._conversation.move(Move.VIOLATION)
                 self._reply = None
                 raise
-        return self._conversation.take_events()
 
     def tick(self, now: float) -> list[Event]:
         """Do what is due at ``now``; return what that means."""

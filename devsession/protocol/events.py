@@ -54,6 +54,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Emitted:
+    """The board sent a message by itself, with the nonce of an attach; ``payload`` is ``None`` where it was damaged on the way."""
+
+    nonce: int
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class PasteRefused:
     """The board has no raw-paste: nothing was sent but the question, and Finished follows."""
 
@@ -92,4 +100,16 @@ class Detached:
     banner: bytes
 
 
-Event = Attached | Stray | Accepted | Started | Output | Told | PasteRefused | Finished | Rebooted | Detached
+Event = (
+    Attached
+    | Stray
+    | Accepted
+    | Started
+    | Output
+    | Told
+    | Emitted
+    | PasteRefused
+    | Finished
+    | Rebooted
+    | Detached
+)

@@ -119,6 +119,12 @@ def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
         return bytes(plain), found
 
 
+def begins(buffer: ReceiveBuffer, key: Key) -> bool:
+    """Whether a record of ours begins at the front of ``buffer``."""
+    header = _HEADER.match(buffer.peek(_HEADER_SIZE))
+    return header is not None and _is_ours(header, key)
+
+
 def _is_ours(header: re.Match[bytes], key: Key) -> bool:
     if int(header[1], 16) != key.nonce:
         return False

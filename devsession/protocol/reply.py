@@ -151,6 +151,12 @@ class Reply:
             self._conversation.move(Move.SEPARATOR)
             return True
         assert self._key is not None
+        if 0 <= mark < at:
+            self._conversation.stray(buffer.take(mark))
+            if not records.begins(buffer, self._key):
+                # What only looks like a record must not take the separator behind it along.
+                self._conversation.stray(buffer.take(1))
+                return True
         plain, found = records.scan(buffer, self._key)
         self._conversation.stray(plain)
         if isinstance(found, records.Record) and found.kind is Kind.STARTED:

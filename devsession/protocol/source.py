@@ -13,6 +13,8 @@ from enum import Enum
 from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
+# What programs that send events know by this name.
+EMITTER = "devsession_helper"
 # How the code that puts the helper on a board begins, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
@@ -103,6 +105,13 @@ def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
 def is_refusal(error: bytes) -> bool:
     """Whether ``error`` is the helper's refusal to run what was damaged on its way."""
     return re.search(rb"BaseException: \d+\r?\n\Z", error) is not None
+
+
+def emission(helper: str, namespace: int) -> str:
+    """Return the program that puts the helper for events on a board, for the namespace in which it runs."""
+    # The name that is to stay serves for what is needed on the way: no other is taken.
+    name = EMITTER
+    return f"{name}=__import__('__main__').{HELPER}_h\nexec({literal(helper)},{name})\n{name}={name}['M']({namespace})\n"
 
 
 def drop(namespace: int, methods: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import UsageError
+from devsession.protocol.source import EMITTER
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
@@ -36,7 +37,7 @@ class DeviceContext:
         names = await self._session.eval_quietly(
             "[n for n in globals() if isinstance(n,str) and n[:2]!='__']"
         )
-        return sorted(name for name in names if not name.startswith("_devsession"))
+        return sorted(name for name in names if not name.startswith("_devsession") and name != EMITTER)
 
     async def delete(self, name: str) -> None:
         """Delete ``name``; raises DeviceError where there is none."""

@@ -21,6 +21,7 @@ from devsession.board.running import Running
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext, checked_name
+from devsession.session.events import EVENTS_KEPT, Events, EventSources
 from devsession.session.executor import Executor
 from devsession.session.files import DeviceFiles
 from devsession.session.homes import BoardHome, SessionHome
@@ -99,6 +100,7 @@ class DeviceSession:
         self.executor = Executor(self._home, self)
         self.method, self.thread = self.executor.method, self.executor.thread
         self._preparation = Preparation(self, commons.variables, profile)
+        self._events = EventSources(self._board, namespace)
         self._watched: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
@@ -250,6 +252,20 @@ class DeviceSession:
         self._check()
         return await self._board.expect(patterns, timeout)
 
+    def events(self, limit: int = EVENTS_KEPT) -> Events:
+        """Return the events that come from now on: what the session's programs, threads and callbacks send by themselves, at any time.
+
+        On the board it is ``devsession_helper.emit(value)`` that sends one: the name is there for the next program of the session (no file
+        is written), and modules may ``import devsession_helper`` where the board has ``sys.modules``; what they send reaches all sessions.
+        Values are as exact as those of ``eval``; one whose text is longer than 999 characters is a ValueError there. ``emit`` allocates
+        memory, so callbacks of interrupts have to be soft ones (``hard=False``), or go by way of ``micropython.schedule``.
+
+        ``limit`` is how many wait for a slow reader before the oldest are dropped, and counted. Several iterators all get everything, and
+        end with the session. After a reset of the board the session's next program finds the name again.
+        """
+        self._use()
+        return self._events.new(limit)
+
     async def ref(self, expression: str) -> Ref:
         """Return a handle on an object of the board: its attributes, items and calls run there, one turn each.
 
@@ -339,6 +355,7 @@ class DeviceSession:
         """Bring what the session's programs are to find, for a method that is about to run."""
         if self.phase is SessionPhase.ACTIVE:
             await self._preparation.all()
+            await self._board.equip(self._namespace)
 
     def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
         """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
@@ -356,6 +373,7 @@ class DeviceSession:
             await self._preparation.all()
             await self._home.restore()
             await self._stack.restore()
+        await self._board.equip(self._namespace)
 
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
@@ -393,6 +411,7 @@ class DeviceSession:
             failures += await self._drop()
         finally:
             self.phase = SessionPhase.ENDED
+            self._events.end()
             self._lasted = time.monotonic() - self._begun
             self._tell_end(self)
         if failures:

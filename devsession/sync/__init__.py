@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         DevsessionError,
         Direction,
         EmulatorNotFoundError,
+        Event,
         Execution,
         Expected,
         ExpectError,
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     )
     from devsession.sync.board import Board, Running
     from devsession.sync.capabilities import measure, probe, recall, refresh
+    from devsession.sync.events import Events
     from devsession.sync.functions import connect, diagnose, read_clock, rescue, set_clock, watch_ports
     from devsession.sync.methods import (
         BoardThread,
@@ -152,6 +154,8 @@ __all__ = [
     "DevsessionError",
     "Direction",
     "EmulatorNotFoundError",
+    "Event",
+    "Events",
     "Execution",
     "ExpectError",
     "Expected",
@@ -236,6 +240,7 @@ _TWINS = {
     "DeployedFunction": "devsession.sync.methods",
     "DeployedGenerator": "devsession.sync.methods",
     "DeployedThread": "devsession.sync.methods",
+    "Events": "devsession.sync.events",
     "Ref": "devsession.sync.references",
     "Running": "devsession.sync.board",
     "connect": "devsession.sync.functions",

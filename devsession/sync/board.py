@@ -7,6 +7,7 @@ from typing import Self
 from devsession.board import board as asynchronous
 from devsession.board import execution, output, running
 from devsession.board.switches import PowerHook, Reopen, Rung
+from devsession.errors import LinkError
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, gives, iterates, waits
 from devsession.transport.base import Transport
 
@@ -78,6 +79,8 @@ class Board(Block[asynchronous.Board]):
     identity = Fact[str]()
     epoch = Fact[int]()
     is_listening = Fact[bool]()
+    lost = Fact[LinkError | None]()
+    events_dropped = Fact[int]()
     output = Part(OutputLog)
     background = Part(OutputTail)
 

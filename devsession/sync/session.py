@@ -17,6 +17,7 @@ from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
 from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
+from devsession.sync.events import Events
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
 from devsession.sync.methods import Executor, Methods, Threads
@@ -90,6 +91,7 @@ class DeviceSession(Block[session.DeviceSession]):
     start = gives(Running, session.DeviceSession.start)
     stream = iterates(session.DeviceSession.stream)
     expect = waits(session.DeviceSession.expect)
+    events = gives(Events, session.DeviceSession.events)
     ref = brings(Ref, session.DeviceSession.ref)
 
     def register(self, resource: Resource) -> Held:

@@ -15,6 +15,7 @@ with atheris.instrument_imports(include=["devsession"]):
     from devsession.errors import ProtocolError
     from devsession.protocol.commands import Command
     from devsession.protocol.engine import Engine
+    from devsession.protocol.messages import encode as message
     from devsession.protocol.records import Key, Kind, encode
     from devsession.protocol.values import parse
 
@@ -32,6 +33,9 @@ PIECES = [
     encode(KEY, Kind.VALUE, b"42"),
     encode(KEY, Kind.ENDED),
     encode(Key(KEY.nonce, 0), Kind.ENDED),
+    message(KEY.nonce, b"0,42"),
+    message(0x99, b"0,42"),
+    message(KEY.nonce, b"0,42")[:-3],
 ]
 
 
@@ -65,7 +69,7 @@ def play(steps: list[tuple[int, bytes]], size: int) -> tuple[list[object], bytes
             try:
                 events += engine.receive(data[start : start + size], now)
             except ProtocolError as error:
-                events.append(type(error))
+                events += [*engine.pending(), type(error)]
                 break
             written += engine.outgoing()
         if which == 7:

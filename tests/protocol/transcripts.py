@@ -465,6 +465,13 @@ RECORDS = [
         framed(ZERO_DIVISION, started=False),
     ),
     at_prompt(
+        "a thread prints a mark before the helper turns out to be missing",
+        [submit(b"x", key=KEY), Host(b"x\x04"), Device(b"OK\x1e\x00\x1e\x04" + ZERO_DIVISION + b"\x04>")],
+        Accepted(),
+        Stray(b"\x1e\x00\x1e"),
+        framed(ZERO_DIVISION, started=False),
+    ),
+    at_prompt(
         "line ends not cooked",
         [
             submit(b"x", key=KEY),

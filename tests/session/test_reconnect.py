@@ -61,6 +61,7 @@ async def test_what_was_lost_comes_back(tmp_path: Path):
         pin = await session.part.pin(2, "OUT")
         await pin.value(1)
         await session.exec("lost = 1")
+        events = session.events()
         first.close()
         await lost(manager)
         with pytest.raises(LinkError):
@@ -73,6 +74,8 @@ async def test_what_was_lost_comes_back(tmp_path: Path):
         assert await pin.value() == 0
         assert await ask(2) == 46
         assert not await session.device.is_defined("lost")
+        await session.exec("devsession_helper.emit(1)")
+        assert (await anext(events)).value == 1
         await session.end()
         assert await manager.board.eval("len(_devsession_h['h'])") == 1
     assert told[-1] is ConnectionState.CLOSED

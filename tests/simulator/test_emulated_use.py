@@ -13,6 +13,7 @@ from devsession import (
     DeadlineError,
     DeviceError,
     DeviceResetError,
+    DeviceSessionManager,
     RecoveryError,
     Reset,
     Rung,
@@ -59,6 +60,24 @@ async def test_a_program_that_resets_the_board_is_told(url: str):
         with pytest.raises(DeviceResetError):
             await board.exec("import machine\nmachine.reset()")
         assert await board.eval("6 * 7") == 42
+
+
+@BOTH
+async def test_events(url: str):
+    async with (
+        DeviceSessionManager.open(url) as manager,
+        manager.session(namespace="main") as session,
+        session.events() as events,
+    ):
+        for _ in range(2):
+            await session.exec("devsession_helper.emit('x')")
+            await session.exec("devsession_helper.emit(1.5)")
+            assert [(await anext(events)).value, (await anext(events)).value] == ["x", 1.5]
+            await manager.board.soft_reset()
+        if await session.eval("hasattr(__import__('sys'), 'modules')"):
+            await session.exec("import devsession_helper as shared; shared.emit(3)")
+            assert (await anext(events)).value == 3
+        assert manager.board.events_dropped == 0
 
 
 async def test_a_deadline_stops_the_micro_bit():

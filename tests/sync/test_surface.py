@@ -28,6 +28,7 @@ TWINS: dict[type, type] = {
     OutputTail: sync_board.OutputTail,
     devsession.DeviceSession: sync.DeviceSession,
     devsession.DeviceSessionManager: sync.DeviceSessionManager,
+    devsession.Events: sync.Events,
     device.DeviceContext: contexts.DeviceContext,
     parts.Parts: contexts.Parts,
     files.DeviceFiles: contexts.DeviceFiles,
@@ -48,6 +49,8 @@ TWINS: dict[type, type] = {
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
+    devsession.Board: {"equip", "messages"},
+    devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
         *("next_handle", "perform", "ready", "restore", "url", "use", "widths"),

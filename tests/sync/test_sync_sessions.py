@@ -195,3 +195,21 @@ def test_listeners_are_called_on_the_loop_where_calls_that_wait_are_refused(mana
     assert "would wait for itself" in str(refused[0])
     manager.board.exec("1")
     assert len(changes) == 2
+
+
+def test_events_come_by_themselves(manager: DeviceSessionManager):
+    with manager.session() as session, session.events(limit=50) as events:
+        session.exec(
+            "import machine\ndef tick(t): devsession_helper.emit('tick')\ntimer = machine.Timer(-1, period=2, callback=tick)"
+        )
+        assert [next(events).value for _ in range(5)] == ["tick"] * 5
+        session.exec("timer.deinit()")
+        everything = session.events()
+        reader = threading.Thread(target=lambda: found.extend(event.value for event in everything))
+        found: list[object] = []
+        reader.start()
+        session.exec("devsession_helper.emit(1)")
+    reader.join()
+    assert found == [1]
+    assert all(event.value in {"tick", 1} for event in events)
+    assert (events.dropped, manager.board.events_dropped, manager.board.lost) == (0, 0, None)
