@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         PortNotFoundError,
         PortPermissionError,
         PortRefusedError,
+        ProfileError,
         ProtocolError,
         RawReplError,
         RecoveryError,
@@ -59,16 +60,24 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
+    from devsession.session.batches import Batches
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
+    from devsession.session.deployed import Deployed, DeployedFunction, DeployedGenerator
+    from devsession.session.facts import CapabilitiesChange
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
     from devsession.session.probe import probe
+    from devsession.session.profile import SessionProfile
+    from devsession.session.profile_report import ProfileReport
+    from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
     from devsession.session.session import DeviceSession, SessionPhase
+    from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
     from devsession.transport.pins import Pins, Pulse
@@ -78,9 +87,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousBoardError",
+    "Batches",
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
+    "BoardThread",
+    "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
     "CassetteEndedError",
@@ -91,6 +103,10 @@ __all__ = [
     "Change",
     "ConnectionState",
     "DeadlineError",
+    "Deployed",
+    "DeployedFunction",
+    "DeployedGenerator",
+    "DeployedThread",
     "DeviceCapabilities",
     "DeviceError",
     "DeviceResetError",
@@ -127,10 +143,13 @@ __all__ = [
     "PortPermissionError",
     "PortRefusedError",
     "PortRemoved",
+    "ProfileError",
+    "ProfileReport",
     "ProtocolError",
     "Pulse",
     "Ran",
     "RawReplError",
+    "Reconnect",
     "RecoveryError",
     "Ref",
     "Refreshed",
@@ -145,7 +164,9 @@ __all__ = [
     "SessionError",
     "SessionExistsError",
     "SessionPhase",
+    "SessionProfile",
     "SessionState",
+    "SharedVariables",
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
@@ -168,14 +189,17 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "Batches": "devsession.session.batches",
     "Board": "devsession.board.board",
+    "BoardThread": "devsession.session.threads",
+    "CapabilitiesChange": "devsession.session.facts",
     "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
-    "Refreshed": "devsession.session.capability_cache",
-    "measure": "devsession.session.measure",
-    "recall": "devsession.session.capability_cache",
-    "refresh": "devsession.session.capability_cache",
     "ConnectionState": "devsession.session.states",
+    "Deployed": "devsession.session.deployed",
+    "DeployedFunction": "devsession.session.deployed",
+    "DeployedGenerator": "devsession.session.deployed",
+    "DeployedThread": "devsession.session.threads",
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
@@ -196,9 +220,12 @@ _HOMES = {
     "PortAdded": "devsession.transport.watch",
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
+    "ProfileReport": "devsession.session.profile_report",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
+    "Reconnect": "devsession.session.reconnect",
     "Ref": "devsession.session.references",
+    "Refreshed": "devsession.session.capability_cache",
     "Rescue": "devsession.board.rescue",
     "Reset": "devsession.board.resets",
     "ResetReport": "devsession.board.resets",
@@ -207,15 +234,20 @@ _HOMES = {
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "SessionPhase": "devsession.session.session",
+    "SessionProfile": "devsession.session.profile",
     "SessionState": "devsession.session.state",
+    "SharedVariables": "devsession.session.shared",
     "StateChange": "devsession.session.states",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",
     "list_ports": "devsession.transport.ports",
+    "measure": "devsession.session.measure",
     "probe": "devsession.session.probe",
     "read_clock": "devsession.board.clock",
+    "recall": "devsession.session.capability_cache",
     "record": "devsession.cassette.recorder",
+    "refresh": "devsession.session.capability_cache",
     "rescue": "devsession.board.rescue",
     "set_clock": "devsession.board.clock",
     "watch_ports": "devsession.transport.watch",

@@ -37,7 +37,8 @@
     ├── RecoveryError               the board could not be brought back; says what was tried
     ├── SessionError                a session
     │   ├── SessionExistsError          its name is in use
-    │   └── SessionEndedError           it was used after its end
+    │   ├── SessionEndedError           it was used after its end
+    │   └── ProfileError                its profile could not be applied; says what was and what failed
     └── SimulatorError              a simulated board
         ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
         └── InterpreterTooOldError      one was found, and it is too old
@@ -50,6 +51,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 # Enough of the board's last words to recognise them, few enough for one line of a log.
 SEEN_SHOWN = 120
@@ -415,6 +417,14 @@ class SessionExistsError(SessionError):
 
 class SessionEndedError(SessionError):
     """The session was used after its end."""
+
+
+class ProfileError(SessionError):
+    """A session's profile could not be applied to the board; ``report``, a ProfileReport, says what was applied and what failed."""
+
+    def __init__(self, message: str, *, report: Any, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="profile")
+        self.report = report
 
 
 class SimulatorError(DevsessionError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from devsession.board.log import log
-from devsession.errors import DeadlineError
+from devsession.errors import DeadlineError, DeviceError
 
 # Seconds that each clean-up may take (DESIGN 4).
 CLEANUP_TIMEOUT = 5.0
@@ -46,12 +46,13 @@ class Resource(Protocol):
 
 @dataclass(slots=True)
 class Held:
-    """One thing to clean up: its ``id`` and ``type``, in which ``state`` it is, whether it is on the board."""
+    """One thing to clean up: its ``id`` and ``type``, in which ``state`` it is, whether it is on the board and can be made again there."""
 
     id: str
     type: str
     cleanup: Callable[[], Any]
     on_board: bool = False
+    make_again: Callable[[], Awaitable[None]] | None = None
     state: ResourceState = ResourceState.ACTIVE
 
 
@@ -91,6 +92,22 @@ class CleanupStack:
         for held in self._held:
             if held.on_board:
                 held.state = ResourceState.GONE
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether something of it went when the board started anew."""
+        return any(held.state is ResourceState.GONE for held in self._held)
+
+    async def restore(self) -> None:
+        """Make again what went when the board started anew, in the order in which it came; what cannot be made stays gone."""
+        for held in self.held:
+            if held.state is ResourceState.GONE and held.make_again is not None:
+                try:
+                    await held.make_again()
+                except DeviceError as error:
+                    log.event("not made again", resource=held.id, why=str(error))
+                else:
+                    held.state = ResourceState.ACTIVE
 
     async def release(self, held: Held) -> None:
         """Clean up one thing now, out of its turn; raises what its clean-up does."""

@@ -40,6 +40,9 @@ class User(Protocol):
     def use(self) -> None:
         """Raise SessionEndedError when that is over."""
 
+    async def before_call(self) -> None:
+        """Bring what a method is to find on the board."""
+
     def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
         """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
 
@@ -91,6 +94,7 @@ class Deployed:
 
     async def invoke(self, text: str, bound: inspect.BoundArguments) -> Any:
         """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value."""
+        await self._user.before_call()
         refs = [value for value in (*bound.args, *bound.kwargs.values()) if isinstance(value, Path)]
         try:
             if refs:

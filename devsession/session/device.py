@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import UsageError
@@ -20,27 +21,31 @@ class DeviceContext:
         """Give ``name`` a value on the board; raises UsageError for what is no name or cannot be sent, before a byte is."""
         from devsession.session.references import written
 
-        await self._session.exec(f"{_checked(name)} = {written(value)}")
+        await self._session.exec_quietly(f"{checked_name(name)} = {written(value)}")
 
     async def get(self, name: str) -> Any:
         """Return the value of ``name``; raises DeviceError (NameError) where there is none, UnrepresentableValueError."""
-        return await self._session.eval(_checked(name))
+        return await self._session.eval_quietly(checked_name(name))
 
     async def is_defined(self, name: str) -> bool:
         """Return whether ``name`` is defined in this session's namespace."""
-        return bool(await self._session.eval(f"{_checked(name)!r} in globals()"))
+        return bool(await self._session.eval_quietly(f"{checked_name(name)!r} in globals()"))
 
     async def names(self) -> list[str]:
         """Return the names in this session's namespace, sorted, without those that begin with two underscores."""
-        names = await self._session.eval("[n for n in globals() if isinstance(n,str) and n[:2]!='__']")
+        names = await self._session.eval_quietly(
+            "[n for n in globals() if isinstance(n,str) and n[:2]!='__']"
+        )
         return sorted(name for name in names if not name.startswith("_devsession"))
 
     async def delete(self, name: str) -> None:
         """Delete ``name``; raises DeviceError where there is none."""
-        await self._session.exec(f"del {_checked(name)}")
+        await self._session.exec_quietly(f"del {checked_name(name)}")
 
 
-def _checked(name: str) -> str:
-    if not (isinstance(name, str) and name.isidentifier()):
+def checked_name(name: str) -> str:
+    """Return the name of a variable on a board; raises UsageError for what cannot be one."""
+    is_name = isinstance(name, str) and name.isidentifier() and not keyword.iskeyword(name)
+    if not is_name or name.startswith("_devsession"):
         raise UsageError(f"{name!r} is no name of a variable", phase="session")
     return name

@@ -64,6 +64,7 @@ class FileAccess:
         """Return what is known of the board, and the path as it is sent; raises UsageError for what is none."""
         text = paths.checked(path)
         self._session.check()
+        await self._session.ready()
         facts = self.metadata.facts or await self.measure()
         if facts.is_flat:
             return facts, paths.flat(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import DeviceError, UsageError
@@ -65,6 +66,10 @@ class DeviceFiles:
         """Forget what is known of the board's files: for what changed without a program, by a thread there or by hand."""
         self._session.check()
         self._metadata.forget()
+
+    def looking(self) -> AbstractContextManager[object]:
+        """Have the next exec of the block counted as one that leaves files alone."""
+        return self._metadata.looking()
 
     # Contents
 

@@ -56,7 +56,8 @@ class BoardHome:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._own: set[Method] = set()
-        self._known: set[str] = set()
+        self._known: dict[str, Method] = {}
+        self._gone: dict[str, Method] = {}
         self._deploying = asyncio.Lock()
 
     def add(self, method: Method) -> None:
@@ -77,11 +78,19 @@ class BoardHome:
 
     def found(self, method: Method) -> None:
         """Know that the method is there."""
-        self._known.add(self.key(method))
+        self._known[self.key(method)] = method
 
     def forget(self) -> None:
         """Know nothing any more: the board started anew."""
+        self._gone.update(self._known)
         self._known.clear()
+
+    async def restore(self) -> None:
+        """Send again what went when the board started anew."""
+        gone, self._gone = self._gone, {}
+        for key, method in gone.items():
+            if key not in self._known:
+                await self.deploy(method)
 
     async def prepare(self, method: Method) -> None:
         """Do nothing: another process may have sent it, and a call shows that."""
@@ -93,7 +102,7 @@ class BoardHome:
             if key not in self._known:
                 asked = await self._board.ask(f"{key.encode()!r} in {TABLE}")
                 if asked.value:
-                    self._known.add(key)
+                    self._known[key] = method
         if key not in self._known:
             await self.deploy(method)
 
@@ -113,13 +122,13 @@ class BoardHome:
         async with self._deploying:
             namespace = _any_namespace()
             await self._board.deploy(self._installation(reached, namespace), namespace=namespace)
-            self._known.update(self.key(one) for one in reached)
+            self._known.update((self.key(one), one) for one in reached)
 
     async def evict(self, method: Method) -> int:
         """Have the board forget the method, for everybody, and return how many bytes of its heap that gave back."""
         key = self.key(method)
         async with self._deploying:
-            self._known.discard(key)
+            self._known.pop(key, None)
             return await self._board.drop(_any_namespace(), (key,))
 
     def _installation(self, methods: list[Method], namespace: int) -> str:
@@ -148,7 +157,8 @@ class SessionHome:
         self._board_home = board_home
         self._namespace = namespace
         self._own: set[Method] = set()
-        self._known: set[str] = set()
+        self._known: dict[str, Method] = {}
+        self._gone: dict[str, Method] = {}
         self._deploying = asyncio.Lock()
 
     @property
@@ -171,11 +181,24 @@ class SessionHome:
 
     def found(self, method: Method) -> None:
         """Know that the method is there."""
-        self._known.add(self.key(method))
+        self._known[self.key(method)] = method
 
     def forget(self) -> None:
         """Know nothing any more: the board started anew."""
+        self._gone.update(self._known)
         self._known.clear()
+
+    @property
+    def has_gone(self) -> bool:
+        """Whether something of it went when the board started anew."""
+        return bool(self._gone)
+
+    async def restore(self) -> None:
+        """Send again what went when the board started anew."""
+        gone, self._gone = self._gone, {}
+        for key, method in gone.items():
+            if key not in self._known:
+                await self.deploy(method)
 
     async def prepare(self, method: Method) -> None:
         """Send the method, unless that was done: nobody else does it."""
@@ -205,7 +228,7 @@ class SessionHome:
         """Have the session forget the method, and return how many bytes of the board's heap that gave back."""
         key = self.key(method)
         async with self._deploying:
-            self._known.discard(key)
+            self._known.pop(key, None)
             await self._board.deploy(f"globals().pop({method.name!r},0)\n", namespace=self._namespace)
             return await self._board.drop(_any_namespace(), (key,))
 

@@ -26,7 +26,11 @@ class Parts:
         pin = f"{_MACHINE}.Pin"
         given = "".join(f",{name}={written(value)}" for name, value in options.items())
         return await Ref.make(
-            self._session, f"{pin}({written(number)},{pin}.{mode}{given})", f"{{0}}.init({pin}.IN)"
+            self._session,
+            f"{pin}({written(number)},{pin}.{mode}{given})",
+            f"{{0}}.init({pin}.IN)",
+            kind="pin",
+            again=True,
         )
 
     async def timer(self, callback: str, *, period: int, number: int = -1) -> Ref:
@@ -35,11 +39,12 @@ class Parts:
         It is stopped at the end.
         """
         timer = f"{_MACHINE}.Timer({number},period={period},callback={callback})"
-        return await Ref.make(self._session, timer, "{0}.deinit()")
+        return await Ref.make(self._session, timer, "{0}.deinit()", kind="timer", again=True)
 
     async def file(self, path: str, mode: str = "r") -> Ref:
         """Return an open file of the board; it is closed at the end."""
-        return await Ref.make(self._session, f"open({written(path)},{written(mode)})", "{0}.close()")
+        opened = f"open({written(path)},{written(mode)})"
+        return await Ref.make(self._session, opened, "{0}.close()", kind="open file")
 
     async def temporary_file(self, path: str, content: bytes = b"") -> str:
         """Write ``content`` to a new file of the board and return its path; it is removed at the end."""

@@ -56,13 +56,29 @@ class Ref(Path):
         self._held: Held | None = None
 
     @classmethod
-    async def make(cls, session: DeviceSession, expression: str, cleanup: str = "") -> Ref:
-        """Evaluate ``expression`` on the board and keep the object there; ``cleanup`` is code for its end, ``{}`` stands for it."""
+    async def make(
+        cls,
+        session: DeviceSession,
+        expression: str,
+        cleanup: str = "",
+        *,
+        kind: str = "reference",
+        again: bool = False,
+    ) -> Ref:
+        """Evaluate ``expression`` on the board and keep the object there; ``cleanup`` is code for its end, ``{}`` stands for it.
+
+        ``kind`` is what resources of this kind are called; with ``again`` it may be made again when the board started anew.
+        """
         number = session.next_handle()
-        await session.exec(f"globals().setdefault({_TABLE},{{}})[{number}]={expression.strip()}")
+
+        async def make() -> None:
+            await session.exec(f"globals().setdefault({_TABLE},{{}})[{number}]={expression.strip()}")
+
+        await make()
         ref = cls(session, number)
         code = f"{cleanup.format(ref._expression)}\n" if cleanup else ""
-        ref._held = session.push_on_board("reference", f"{code}del {ref._expression}")
+        ref._held = session.push_on_board(kind, f"{code}del {ref._expression}")
+        ref._held.make_again = make if again else None
         return ref
 
     async def release(self) -> None:

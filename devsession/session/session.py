@@ -7,10 +7,11 @@ import datetime as dt
 import enum
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
@@ -19,14 +20,20 @@ from devsession.board.expect import Expected, Patterns
 from devsession.board.running import Running
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Held, Resource, ResourceState
-from devsession.session.device import DeviceContext
+from devsession.session.device import DeviceContext, checked_name
 from devsession.session.executor import Executor
 from devsession.session.files import DeviceFiles
 from devsession.session.homes import BoardHome, SessionHome
 from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
+from devsession.session.preparation import Preparation
+from devsession.session.profile_report import ProfileReport
 from devsession.session.references import Ref
+from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
+
+if TYPE_CHECKING:
+    from devsession.session.profile import SessionProfile
 
 
 class SessionPhase(enum.Enum):
@@ -38,12 +45,13 @@ class SessionPhase(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Shared:
-    """What all sessions of a board share: the board, its methods, what is known of its files, how wide its numbers are."""
+class Commons:
+    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, the width of numbers."""
 
     board: Board
     home: BoardHome
     files: FileMetadata
+    variables: SharedVariables
     widths: Callable[[], tuple[int, int | None]]
 
 
@@ -60,7 +68,12 @@ class DeviceSession:
     """
 
     def __init__(
-        self, name: str, namespace: int, shared: Shared, ended: Callable[[DeviceSession], None]
+        self,
+        name: str,
+        namespace: int,
+        commons: Commons,
+        ended: Callable[[DeviceSession], None],
+        profile: SessionProfile | None = None,
     ) -> None:
         self.name = name
         self.id = f"{name}-{namespace:x}"
@@ -68,9 +81,9 @@ class DeviceSession:
         self.state = SessionState()
         self.given_back: int | None = None
         self.phase = SessionPhase.ACTIVE
-        self.board = self._board = shared.board
-        self.board_home = shared.home
-        self.widths = shared.widths
+        self.board = self._board = commons.board
+        self.board_home = commons.home
+        self.widths = commons.widths
         self._namespace = namespace
         self._tell_end = ended
         self._begun = time.monotonic()
@@ -81,10 +94,12 @@ class DeviceSession:
         self._ending: asyncio.Task[None] | None = None
         self.device = DeviceContext(self)
         self.part = Parts(self)
-        self.files = DeviceFiles(self, shared.files)
-        self._home = SessionHome(self._board, shared.home, namespace)
+        self.files = DeviceFiles(self, commons.files)
+        self._home = SessionHome(self._board, commons.home, namespace)
         self.executor = Executor(self._home, self)
         self.method, self.thread = self.executor.method, self.executor.thread
+        self._preparation = Preparation(self, commons.variables, profile)
+        self._watched: set[asyncio.Task[None]] = set()
 
     def __repr__(self) -> str:
         return f"<DeviceSession {self.id} {self.phase.value}>"
@@ -104,8 +119,22 @@ class DeviceSession:
         """What is to be cleaned up at the end, in the order in which it came."""
         return self._stack.held
 
+    @property
+    def profile_report(self) -> ProfileReport | None:
+        """What was applied of the session's profile and what failed, the last time; ``None`` before, and without a profile."""
+        return self._preparation.report
+
     async def __aenter__(self) -> Self:
         self._check()
+        try:
+            await self.prepare()
+        except BaseException as error:
+            # Nobody leaves a block that was never entered.
+            try:
+                await self.end()
+            except ExceptionGroup as failures:
+                error.add_note(f"and ending session {self.name} failed: {failures.exceptions}")
+            raise
         return self
 
     async def __aexit__(
@@ -128,14 +157,20 @@ class DeviceSession:
     ) -> Execution:
         """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
         self._use()
-        return await self._board.exec(source, timeout=timeout, priority=priority, namespace=self._namespace)
+        source, push = await self._preparation.before(source)
+        with self._preparation.sending(push):
+            return await self._board.exec(
+                source, timeout=timeout, priority=priority, namespace=self._namespace
+            )
 
     async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
         """Return the value of an expression in this session's namespace; as ``Board.eval``."""
         self._use()
-        return await self._board.eval(
-            expression, timeout=timeout, priority=priority, namespace=self._namespace
-        )
+        expression, push = await self._preparation.before_value(expression)
+        with self._preparation.sending(push):
+            return await self._board.eval(
+                expression, timeout=timeout, priority=priority, namespace=self._namespace
+            )
 
     async def run(
         self,
@@ -147,9 +182,11 @@ class DeviceSession:
     ) -> Execution:
         """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
         self._use()
-        return await self._board.run(
-            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
-        )
+        program, push = await self._preparation.before_program(program)
+        with self._preparation.sending(push):
+            return await self._board.run(
+                program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+            )
 
     def start(
         self,
@@ -161,6 +198,9 @@ class DeviceSession:
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
         self._use()
+        if before := self._preparation.before_start(program):
+            # Those who wait for the board take turns: it runs before what is started next.
+            self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
         running = self._board.start(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
         )
@@ -177,14 +217,30 @@ class DeviceSession:
     ) -> AsyncGenerator[str, None]:
         """Run a program in this session's namespace and yield what it prints; as ``Board.stream``."""
         self._use()
+        program, push = await self._preparation.before_program(program)
         printed = self._board.stream(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
         )
         try:
-            async for text in printed:
-                yield text
+            with self._preparation.sending(push):
+                async for text in printed:
+                    yield text
         finally:
             await printed.aclose()
+
+    async def prepare(self) -> None:
+        """Apply the profile, if that has not been done since the board started, and send shared variables that have changed.
+
+        Entering the session does that, and every program before it runs; no turn where there is nothing to do. Raises ProfileError, which
+        has the report; what failed is tried again with the next use.
+        """
+        self._check()
+        await self._preparation.all()
+
+    def use_shared(self, *names: str) -> None:
+        """Have shared variables of the manager in the namespace from the next program on, and whenever they change; costs no turn."""
+        self._check()
+        self._preparation.use(*map(checked_name, names))
 
     async def expect(self, patterns: Patterns, timeout: float | None = EXEC_TIMEOUT) -> Expected:
         """Wait until the board prints what matches; as ``Board.expect``, over everything the board prints."""
@@ -246,16 +302,40 @@ class DeviceSession:
         """Raise SessionEndedError when the session has ended."""
         self._check()
 
-    async def perform(self, code: str, *, evaluate: bool = True) -> Any:
-        """Run code of devsession's own in the namespace, an expression unless told otherwise, and return its value."""
+    async def perform(self, code: str, *, evaluate: bool = True, timeout: float | None = EXEC_TIMEOUT) -> Any:
+        """Run code of devsession's own in the namespace, an expression unless told otherwise; return the value of one."""
         self._use()
         if evaluate:
-            return await self._board.eval(code, namespace=self._namespace)
-        return (await self._board.exec(code, namespace=self._namespace)).value
+            return await self._board.eval(code, timeout=timeout, namespace=self._namespace)
+        await self._board.exec(code, timeout=timeout, namespace=self._namespace)
+        return None
+
+    async def ready(self) -> None:
+        """Apply the profile, if that has not been done since the board started."""
+        await self._preparation.ready()
+
+    async def exec_quietly(self, source: str) -> None:
+        """As ``exec``, for what leaves files alone."""
+        self._use()
+        source, push = await self._preparation.before(source)
+        with self._preparation.sending(push), self.files.looking():
+            await self._board.exec(source, namespace=self._namespace)
+
+    async def eval_quietly(self, expression: str) -> Any:
+        """As ``eval``, for what leaves files alone."""
+        self._use()
+        expression, push = await self._preparation.before_value(expression)
+        with self._preparation.sending(push), self.files.looking():
+            return await self._board.eval(expression, namespace=self._namespace)
 
     def use(self) -> None:
         """Raise SessionEndedError when the session has ended; else there is something to give back on the board."""
         self._use()
+
+    async def before_call(self) -> None:
+        """Bring what the session's programs are to find, for a method that is about to run."""
+        if self.phase is SessionPhase.ACTIVE:
+            await self._preparation.all()
 
     def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
         """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
@@ -267,11 +347,19 @@ class DeviceSession:
         self._handles += 1
         return self._handles
 
+    async def restore(self) -> None:
+        """Bring back what went when the board started anew: profile, methods, pins and timers; no program is repeated."""
+        if self._stack.has_gone or self._home.has_gone:
+            await self._preparation.all()
+            await self._home.restore()
+            await self._stack.restore()
+
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
         self._used = False
         self._home.forget()
         self._stack.board_started_anew()
+        self._preparation.board_started_anew()
 
     def _use(self) -> None:
         self._check()
@@ -280,6 +368,17 @@ class DeviceSession:
     def _check(self) -> None:
         if self.phase is not SessionPhase.ACTIVE:
             raise SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+
+    def _watch(self, running: Running) -> None:
+        """See a program of our own to its end; what it fails with, the next one tells."""
+
+        async def see() -> None:
+            with suppress(DevsessionError):
+                await running.result()
+
+        task = asyncio.get_running_loop().create_task(see())
+        self._watched.add(task)
+        task.add_done_callback(self._watched.discard)
 
     async def _run_at_end(self, code: str) -> None:
         await self._board.exec(code, namespace=self._namespace)

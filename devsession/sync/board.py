@@ -93,6 +93,8 @@ class Board(Block[asynchronous.Board]):
     run = waits(asynchronous.Board.run)
     start = gives(Running, asynchronous.Board.start)
     stream = iterates(asynchronous.Board.stream)
+    ask = waits(asynchronous.Board.ask)
+    deploy = waits(asynchronous.Board.deploy)
     call = waits(asynchronous.Board.call)
     drop = waits(asynchronous.Board.drop)
     interrupt = asks(asynchronous.Board.interrupt)

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
-from collections.abc import AsyncGenerator, Callable, Generator
-from typing import ParamSpec, TypeVar
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from devsession import links
 from devsession.board import board as asynchronous
 from devsession.board import clock
 from devsession.board import rescue as rescuing
-from devsession.board.connection import EXEC_TIMEOUT
 from devsession.doctor import diagnose as doctor
-from devsession.session import capability_cache as keeping
-from devsession.session import measure as measuring
-from devsession.session import probe as probing
-from devsession.session.capabilities import DeviceCapabilities, Performance
-from devsession.session.capability_cache import CapabilityCache, Refreshed
 from devsession.sync.board import Board
 from devsession.sync.loop_thread import current
-from devsession.sync.twin import returning, waits
+from devsession.sync.twin import returning
 from devsession.transport import watch
 
 _P = ParamSpec("_P")
@@ -40,55 +33,22 @@ def _to_board(function: Callable[_P, asynchronous.Board]) -> Callable[_P, Board]
 connect = _to_board(links.connect)
 
 
-def rescue(board: Board, timeout: float = 30.0) -> rescuing.Rescue:
-    """Rename main.py (and CircuitPython's code.py) so that the board starts without it, catching the board at start-up if need be.
+def of_board(
+    function: Callable[Concatenate[asynchronous.Board, _P], Coroutine[Any, Any, _R]],
+) -> Callable[Concatenate[Board, _P], _R]:
+    """Return the twin of a coroutine function whose first argument is a board."""
 
-    As the async one: a board without a reset line is waited for, press its button within ``timeout`` seconds. Raises RawReplError,
-    DeviceError.
-    """
-    return waits(rescuing.rescue)(board, timeout)
+    @functools.wraps(function)
+    def waiting(board: Board, *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        return board._loop.run(lambda: function(board._original, *args, **kwargs))
 
-
-def probe(board: Board, *, free_heap: int | None = None, timeout: float = EXEC_TIMEOUT) -> DeviceCapabilities:
-    """Ask a board for everything that is to be known of it, and leave it as it was.
-
-    As the async one: one exec, or two on a small heap, ``timeout`` in seconds for each. Raises what ``Board.exec`` does.
-    """
-    return waits(probing.probe)(board, free_heap=free_heap, timeout=timeout)
+    # Boards may be given by name, too, which this type does not say.
+    return cast("Callable[Concatenate[Board, _P], _R]", waiting)
 
 
-def measure(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Performance:
-    """Measure a board and its link; ``timeout`` in seconds for each of about 30 execs. Raises what ``Board.exec`` does."""
-    return waits(measuring.measure)(board, timeout=timeout)
-
-
-def recall(
-    board: Board, *, cache: CapabilityCache | None = None, timeout: float = EXEC_TIMEOUT
-) -> DeviceCapabilities:
-    """Return what is kept of a board, if it is still the same with the same firmware; else ask it. As the async one."""
-    return waits(keeping.recall)(board, cache=cache, timeout=timeout)
-
-
-def refresh(
-    board: Board,
-    known: DeviceCapabilities,
-    *,
-    cache: CapabilityCache | None = None,
-    free_heap: int | None = None,
-    timeout: float = EXEC_TIMEOUT,
-) -> Refreshed:
-    """Ask a board anew, keep what it says, and return that with what differs from ``known``. As the async one."""
-    return waits(keeping.refresh)(board, known, cache=cache, free_heap=free_heap, timeout=timeout)
-
-
-def read_clock(board: Board) -> dt.datetime:
-    """Return what the board's clock shows, to the second and without a time zone; raises DeviceError where it has none."""
-    return waits(clock.read_clock)(board)
-
-
-def set_clock(board: Board, when: dt.datetime) -> None:
-    """Set the board's clock to the calendar fields of ``when``, whatever its time zone; raises DeviceError where it has none."""
-    waits(clock.set_clock)(board, when)
+rescue = of_board(rescuing.rescue)
+read_clock = of_board(clock.read_clock)
+set_clock = of_board(clock.set_clock)
 
 
 def _from_now(function: Callable[_P, AsyncGenerator[_R]]) -> Callable[_P, Generator[_R, None, None]]:

@@ -7,7 +7,7 @@ import atexit
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from devsession.board.log import log
@@ -18,6 +18,17 @@ from devsession.sync.call import Call
 END_LIMIT = 5.0
 
 _T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+
+
+class Items(Protocol[_T_co]):
+    """What is iterated over and can be left early: an async generator, or what behaves as one."""
+
+    def __anext__(self) -> Awaitable[_T_co]:
+        """Return the next item."""
+
+    def aclose(self) -> Awaitable[None]:
+        """Let go of what it holds."""
 
 
 @runtime_checkable
@@ -81,11 +92,11 @@ class LoopThread:
 
         return self.run(answer)
 
-    def iterate(self, begin: Callable[[], AsyncGenerator[_T]]) -> Generator[_T, None, None]:
-        """Return what yields what the async generator does that ``begin`` returns; closing one closes the other."""
+    def iterate(self, begin: Callable[[], Items[_T]]) -> Generator[_T, None, None]:
+        """Return what yields what the async iterator does that ``begin`` returns; closing one closes the other."""
         return self._pull(self.ask(begin))
 
-    def _pull(self, items: AsyncGenerator[_T]) -> Generator[_T, None, None]:
+    def _pull(self, items: Items[_T]) -> Generator[_T, None, None]:
         try:
             while True:
                 try:
@@ -152,9 +163,9 @@ class LoopThread:
         return _ENDED if self._ending or not self._thread.is_alive() else None
 
 
-async def _close(items: AsyncGenerator[Any]) -> None:
+async def _close(items: Items[Any]) -> None:
     # One that still runs was cancelled, and nobody wanted to wait for it: it closes itself.
-    if not items.ag_running:  # type: ignore[attr-defined]
+    if not getattr(items, "ag_running", False):
         await items.aclose()
 
 

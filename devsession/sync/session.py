@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from devsession.session import device, listeners, manager, parts, session
+from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
 from devsession.session.listeners import Listener
+from devsession.session.profile_report import ProfileReport
+from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
 from devsession.sync.board import Board, Running
+from devsession.sync.contexts import DeviceContext, DeviceFiles, Parts
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
+from devsession.sync.methods import Executor, Methods, Threads
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 _E = TypeVar("_E")
 _T = TypeVar("_T")
@@ -31,32 +38,6 @@ class Listeners(Twin[listeners.Listeners[_E]]):
     def remove(self, listener: Listener[_E]) -> None:
         """Tell ``listener`` no more; raises ValueError when it was not told before."""
         self._loop.ask(lambda: self._original.remove(listener))
-
-
-class DeviceContext(Twin[device.DeviceContext]):
-    """Names in a session's namespace on the board; each method is one turn."""
-
-    define = waits(device.DeviceContext.define)
-    get = waits(device.DeviceContext.get)
-    is_defined = waits(device.DeviceContext.is_defined)
-    names = waits(device.DeviceContext.names)
-    delete = waits(device.DeviceContext.delete)
-
-
-class Parts(Twin[parts.Parts]):
-    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each."""
-
-    timer = brings(Ref, parts.Parts.timer)
-    file = brings(Ref, parts.Parts.file)
-    temporary_file = waits(parts.Parts.temporary_file)
-    temporary_directory = waits(parts.Parts.temporary_directory)
-
-    def pin(self, number: int | str, mode: str = "OUT", **options: Any) -> Ref:
-        """Return a ``machine.Pin``; ``mode`` is the name of one of its constants, ``options`` go to its constructor.
-
-        At the end it is an input again, so that it drives nothing.
-        """
-        return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
 
 
 class _Handed:
@@ -90,8 +71,14 @@ class DeviceSession(Block[session.DeviceSession]):
     given_back = Fact[int | None]()
     resources = Fact[tuple[Held, ...]]()
     state = Fact[SessionState]()
+    profile_report = Fact[ProfileReport | None]()
     device = Part(DeviceContext)
     part = Part(Parts)
+    files = Part(DeviceFiles)
+    board = Part(Board)
+    executor = Part(Executor)
+    method = Part(Methods)
+    thread = Part(Threads)
 
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
@@ -109,6 +96,8 @@ class DeviceSession(Block[session.DeviceSession]):
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
         return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     push_on_board = asks(session.DeviceSession.push_on_board)
     release = waits(session.DeviceSession.release)
     end = waits(session.DeviceSession.end)
@@ -120,17 +109,26 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board) -> None:
-        super().__init__(manager.DeviceSessionManager(communicator._original), communicator._loop)
+    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
+        made = manager.DeviceSessionManager(communicator._original, shared=shared)
+        super().__init__(made, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, **options: Any) -> Self:
+    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options))
+        return cls(connect(url, **options), shared=shared)
 
     board = Part(Board)
+    shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
+    capabilities_changed = Part(Listeners[manager.CapabilitiesChange])
+    method = Part(Methods)
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do, as found when it was connected, or by ``refresh``; raises SessionError where nothing is known."""
+        return self._loop.ask(lambda: self._original.capabilities)
 
     @property
     def sessions(self) -> tuple[DeviceSession, ...]:
@@ -140,6 +138,8 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
 
     connect = waits(manager.DeviceSessionManager.connect)
     close = waits(manager.DeviceSessionManager.close)
+    refresh = waits(manager.DeviceSessionManager.refresh)
+    measure = waits(manager.DeviceSessionManager.measure)
 
     create_session = gives(DeviceSession, manager.DeviceSessionManager.create_session)
     get_or_create = gives(DeviceSession, manager.DeviceSessionManager.get_or_create)

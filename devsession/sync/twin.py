@@ -1,7 +1,18 @@
 """How a class of the async API becomes one without ``await``: a line for each of its methods and properties.
 
-The types come from the async methods by way of ParamSpec, so signatures are the same by construction; a test sees to it that no public name
-is left out.
+::
+
+    coroutine method                    waits(Original.method)
+    coroutine method, returns a Kind    brings(Kind, Original.method)
+    method that does not wait           asks(Original.method)
+    the same, returns a Kind            gives(Kind, Original.method)
+    async generator                     iterates(Original.method)
+    async context manager of a Kind     enters(Kind, Original.method)
+    property or attribute               Fact[its type]()
+    the same, holds a Kind              Part(Kind)
+
+A Kind is itself a twin. The types come from the async methods by way of ParamSpec, so signatures are the same by construction; a test sees
+to it that no public name is left out. A method that takes a function of the user's, or has ``**options``, is written out.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
-from devsession.session import device, listeners, parts, references
+from devsession.session import deployed, device, executor, files, listeners, parts, references, threads
 from devsession.sync import board as sync_board
+from devsession.sync import contexts, methods
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
 from devsession.sync.twin import Fact, Twin
@@ -27,8 +28,17 @@ TWINS: dict[type, type] = {
     OutputTail: sync_board.OutputTail,
     devsession.DeviceSession: sync.DeviceSession,
     devsession.DeviceSessionManager: sync.DeviceSessionManager,
-    device.DeviceContext: sync_session.DeviceContext,
-    parts.Parts: sync_session.Parts,
+    device.DeviceContext: contexts.DeviceContext,
+    parts.Parts: contexts.Parts,
+    files.DeviceFiles: contexts.DeviceFiles,
+    deployed.Deployed: methods.Deployed,
+    deployed.DeployedFunction: methods.DeployedFunction,
+    deployed.DeployedGenerator: methods.DeployedGenerator,
+    threads.DeployedThread: methods.DeployedThread,
+    threads.BoardThread: methods.BoardThread,
+    executor.Methods: methods.Methods,
+    executor.Threads: methods.Threads,
+    executor.Executor: methods.Executor,
     listeners.Listeners: sync_session.Listeners,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
@@ -38,7 +48,16 @@ TWINS: dict[type, type] = {
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.DeviceSession: {"board_started_anew", "next_handle"},
+    devsession.DeviceSession: {
+        *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
+        *("next_handle", "perform", "ready", "url", "use", "widths"),
+    },
+    devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
+    files.DeviceFiles: {"looking"},
+    deployed.Deployed: {"called", "invoke"},
+    deployed.DeployedFunction: {"called", "invoke"},
+    deployed.DeployedGenerator: {"called", "invoke"},
+    threads.DeployedThread: {"ask", "called", "hold", "invoke"},
     listeners.Listeners: {"__call__", "settle"},
     references.Ref: {"make"},
 }
@@ -116,7 +135,7 @@ PAIRS = [pytest.param(kind, twin, id=f"{kind.__module__}.{kind.__name__}") for k
 def test_the_public_names_are_the_same():
     missing = set(devsession.__all__) - set(sync.__all__)
     assert not missing, (
-        f"import these in devsession/sync/__init__.py, or write their twins: {sorted(missing)}"
+        f"add these to devsession/sync/__init__.py, those that wait with their twins: {sorted(missing)}"
     )
     assert set(sync.__all__) - set(devsession.__all__) == ONLY_HERE
 
@@ -197,3 +216,18 @@ def test_what_has_a_twin_is_returned_as_one(kind: type, twin: type):
             assert "kind" in here.__code__.co_freevars or here.__module__.startswith("devsession.sync"), (
                 f"{twin.__name__}.{name} returns what has a twin: use gives or brings"
             )
+
+
+def test_what_is_held_has_a_twin_where_it_waits(manager: sync.DeviceSessionManager):
+    with manager.session() as session:
+        for twin in (manager, session, manager.board):
+            kind = type(twin._original)
+            for name in members(kind) - INTERNAL.get(kind, set()):
+                value = getattr(twin._original, name, None)
+                if not inspect.isroutine(value) and any(
+                    waiting(method) for method in vars(type(value)).values()
+                ):
+                    assert type(value) in TWINS, (
+                        f"{name} of {kind.__name__} has methods that wait, so it needs a twin"
+                    )
+                    assert isinstance(getattr(twin, name), TWINS[type(value)]), name

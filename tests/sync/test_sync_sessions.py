@@ -84,6 +84,53 @@ def test_handles(manager: DeviceSessionManager):
         assert [held.type for held in session.resources] == ["reference", "reference", "temporary directory"]
 
 
+def test_shared_variables(manager: DeviceSessionManager):
+    manager.shared.set("gain", 3)
+    with manager.session() as session:
+        session.use_shared("gain")
+        assert session.eval("gain * 2") == 6
+        assert session.profile_report is None
+
+
+def test_files(manager: DeviceSessionManager):
+    with manager.session() as session:
+        assert session.files.write("notes", b"text").size == 4
+        assert session.files.read("notes") == b"text"
+        assert [found.name for found in session.files.listing()] == ["notes"]
+        session.files.refresh()
+        session.files.remove("notes")
+        assert not session.files.exists("notes")
+
+
+def test_methods(manager: DeviceSessionManager):
+    @manager.method
+    def double(n: int) -> int:
+        return n * 2
+
+    assert manager.capabilities.implementation == "micropython"
+    with manager.session() as session:
+
+        @session.method
+        def count(to: int):
+            for n in range(to):  # noqa: UP028
+                yield n
+
+        @session.method(timeout=5)
+        def scaled(n):
+            return n * gain  # noqa: F821
+
+        session.exec("gain = 3")
+        assert (double(4), scaled(4), list(count(100))) == (8, 12, list(range(100)))
+        assert double.is_deployed
+        assert session.executor.is_deployed(scaled)
+        assert session.executor.methods == (count, scaled)
+        for n in count(1000):
+            if n == 3:
+                break
+        assert double.options(timeout=1)(5) == 10
+        assert session.board.eval("6 * 7") == 42
+
+
 class Fixture:
     """A resource as a user writes one, which uses the board while it comes and goes."""
 

@@ -144,7 +144,11 @@ with connect("sim:") as board:
 
 def test_a_forked_child_cannot_use_its_parents_board_but_may_connect():
     done = subprocess.run(
-        [sys.executable, "-c", FORKING], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FORKING],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     first, own, parent = done.stdout.splitlines()

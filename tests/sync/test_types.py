@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 PROGRAM = """
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, assert_type
 
@@ -33,6 +33,18 @@ with DeviceSessionManager.open("sim:") as manager, manager.session("a", namespac
     assert_type(session.part.pin(2), Ref)
     assert_type(session.device.names(), list[str])
     assert_type(manager.execute_in_session(lambda session: len(session.name)), int)
+
+    @session.method
+    def double(n: int) -> int:
+        return n * 2
+
+    @session.method
+    def count(to: int) -> Iterator[int]:
+        yield from range(to)
+
+    assert_type(double(2), int)
+    assert_type(count(2), Generator[int, None, None])
+    double("two")  # error: arg-type
     session.create_session()  # error: attr-defined
 assert_type(watch_ports(), Generator[PortEvent, None, None])
 """

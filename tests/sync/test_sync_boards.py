@@ -106,7 +106,7 @@ def test_the_arguments_are_those_of_the_async_api(board: Board):
 
 def test_functions(board: Board):
     assert isinstance(sync.read_clock(board), dt.datetime)
-    assert sync.probe(board).implementation == "micropython"
+    assert sync.probe(board=board).implementation == "micropython"
     board.exec("open('main.py', 'w').close()")
     assert sync.rescue(board).renamed == {"main.py": "main.py.off"}
 

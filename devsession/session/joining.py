@@ -1,0 +1,45 @@
+"""Putting code of ours in front of a program, in one exec with it and without moving its lines."""
+
+from __future__ import annotations
+
+import re
+
+from devsession.protocol import source as sources
+
+# A session's exec on a board with 9 KB of heap has at most 1.2 KB; what is longer together goes alone.
+LIMIT = 1000
+_EMPTY = re.compile(r"\s*(#|\Z)")
+# A line that begins so cannot stand behind other statements.
+_COMPOUND = re.compile(r"(?:async|class|def|for|if|try|while|with)\b|@")
+
+
+def before(statements: str, source: str) -> str | None:
+    """Return a program that does ``statements``, simple ones on one line, and then ``source``; ``None`` where that cannot be."""
+    source = sources.normalise(source)
+    if len(statements) + len(source) > LIMIT:
+        return None
+    first, line_end, rest = source.partition("\n")
+    if _EMPTY.match(first):
+        return f"{statements}{line_end}{rest}"
+    if first[0].isspace() or _COMPOUND.match(first):
+        return None
+    return f"{statements};{source}"
+
+
+def before_value(statements: str, expression: str) -> str | None:
+    """Return an expression that does ``statements`` and then has the value of ``expression``; ``None`` where that cannot be."""
+    if len(statements) + len(expression) > LIMIT:
+        return None
+    # The line end is for an expression with a comment behind it.
+    return f"(__import__('builtins').exec({sources.literal(statements)}),({expression.strip()}\n))[1]"
+
+
+def packed(statements: list[str]) -> list[str]:
+    """Return simple statements as lines of a program, as many in each piece as may go together."""
+    pieces: list[str] = []
+    for statement in statements:
+        if pieces and len(pieces[-1]) + len(statement) < LIMIT:
+            pieces[-1] += f";{statement}"
+        else:
+            pieces.append(statement)
+    return pieces
