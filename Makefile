@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lint types soak bench fuzz clean
+.PHONY: demo test check lint types firmware soak bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/made: Makefile
@@ -40,6 +40,10 @@ lint: $(VENV)/complete
 
 types: $(VENV)/complete
 	$(BIN)/mypy
+
+# Of the emulated board sim:mps2, from Debian's sources; kept in the user's cache, and built again only when what it is built of changes.
+firmware: $(VENV)/runtime
+	$(BIN)/python hil_tests/firmware/build_mps2.py
 
 soak: $(VENV)/complete
 	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests

@@ -6,9 +6,13 @@ The public names are resolved on first use, so that importing the package costs 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+
+# Not typing's: Ctrl-C during its import would be a traceback, and it would take longer than all the rest here.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from devsession.board.board import Board
     from devsession.board.clock import read_clock, set_clock
     from devsession.board.execution import Execution
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
         DeviceError,
         DeviceResetError,
         DevsessionError,
+        EmulatorNotFoundError,
         ExpectError,
         HostNotFoundError,
         HostUnreachableError,
@@ -60,7 +65,6 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.session.batches import Batches
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -87,7 +91,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AmbiguousBoardError",
-    "Batches",
     "Board",
     "BoardNotFoundError",
     "BoardSwappedError",
@@ -114,6 +117,7 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "EmulatorNotFoundError",
     "Execution",
     "ExpectError",
     "Expected",
@@ -189,7 +193,6 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
-    "Batches": "devsession.session.batches",
     "Board": "devsession.board.board",
     "BoardThread": "devsession.session.threads",
     "CapabilitiesChange": "devsession.session.facts",

@@ -41,7 +41,8 @@
     │   └── ProfileError                its profile could not be applied; says what was and what failed
     └── SimulatorError              a simulated board
         ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
-        └── InterpreterTooOldError      one was found, and it is too old
+        ├── InterpreterTooOldError      one was found, and it is too old
+        └── EmulatorNotFoundError       no emulator, or no firmware for it; says how to get it
 
 Each carries, where known, ``board`` (its URL), ``phase`` (what was being done), ``seen`` (the last bytes that came from the
 board) and ``hint`` (what to try); ``str()`` shows all of them.
@@ -441,3 +442,7 @@ class InterpreterTooOldError(SimulatorError):
     def __init__(self, message: str, *, version: str, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.version = version
+
+
+class EmulatorNotFoundError(SimulatorError):
+    """An emulated board needs QEMU or firmware that is not here and could not be fetched."""

@@ -13,7 +13,7 @@ from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
 from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
-from devsession.board.resets import Reset, ResetReport
+from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
 from devsession.board.switches import Rung
 from devsession.protocol.source import MAIN
@@ -185,9 +185,9 @@ class Board(Connection):
 
     # Starting anew
 
-    def can(self, kind: Reset) -> bool:
-        """Whether the board has the switch that a kind of reset needs."""
-        rung = {Reset.LINE: Rung.HARD, Reset.POWER: Rung.POWER}.get(kind, Rung.PROMPT)
+    def can(self, kind: Reset | str) -> bool:
+        """Whether the board has the switch that a kind of reset needs; raises UsageError for what is no kind."""
+        rung = {Reset.LINE: Rung.HARD, Reset.POWER: Rung.POWER}.get(kind_of(kind), Rung.PROMPT)
         return self._switches.has(rung)
 
     async def soft_reset(self, timeout: float = ATTACH_TIMEOUT) -> None:
@@ -198,26 +198,29 @@ class Board(Connection):
         deadline = Deadline.after(timeout)
         await self._taking_turns(lambda: self._resetter.raw_soft(deadline), deadline)
 
-    async def reset(self, kind: Reset = Reset.RAW_SOFT, timeout: float = RESET_TIMEOUT) -> ResetReport:
+    async def reset(self, kind: Reset | str = Reset.RAW_SOFT, timeout: float = RESET_TIMEOUT) -> ResetReport:
         """Start the board anew, wait until the same board is back at its raw prompt, and tell what ran meanwhile.
 
-        Kinds that run main.py give it half a second before it is interrupted; ``boot`` leaves it alone. Raises DeadlineError,
-        BoardSwappedError, UsageError where the board lacks what ``kind`` needs, DeviceError where it refuses, LinkLostError.
+        ``kind`` may be given by its value, as in ``reset("soft")``. Kinds that run main.py give it half a second before it is interrupted;
+        ``boot`` leaves it alone. Raises DeadlineError, BoardSwappedError, UsageError where the board lacks what ``kind`` needs, DeviceError
+        where it refuses, LinkLostError, LinkClosedError before the link was opened.
         """
-        deadline = Deadline.after(timeout)
+        deadline, wanted = Deadline.after(timeout), kind_of(kind)
         # A hung board can be reset from outside without having been attached to.
-        report = await self._turns.take(lambda: self._resetter.reset(kind, deadline), deadline)
+        self._check_opened()
+        report = await self._turns.take(lambda: self._resetter.reset(wanted, deadline), deadline)
         self._listening = False
         return report
 
-    async def boot(self, kind: Reset = Reset.SOFT, timeout: float = RESET_TIMEOUT) -> None:
+    async def boot(self, kind: Reset | str = Reset.SOFT, timeout: float = RESET_TIMEOUT) -> None:
         """Start the board anew and leave it alone: main.py runs, and the board is only listened to until ``attach``.
 
         Returns at its first sign of life; ``expect`` finds what is printed from then on. Raises what ``reset`` does.
         """
+        deadline, wanted = Deadline.after(timeout), kind_of(kind)
+        self._check_opened()
         self._expecter.skip()
-        deadline = Deadline.after(timeout)
-        await self._turns.take(lambda: self._resetter.boot(kind, deadline), deadline)
+        await self._turns.take(lambda: self._resetter.boot(wanted, deadline), deadline)
         self._listening = True
 
     async def catch(self, timeout: float = RESET_TIMEOUT) -> None:
@@ -227,13 +230,14 @@ class Board(Connection):
         switches Ctrl-C off or resets it again and again. Raises RawReplError.
         """
         deadline = Deadline.after(timeout)
+        self._check_opened()
         await self._turns.take(lambda: self._resetter.catch(deadline), deadline)
         self._listening = False
 
     async def bootloader(self, timeout: float = EXEC_TIMEOUT) -> None:
         """Start the boot loader of the chip, which waits for new firmware; the link may go, and nothing answers until the next reset.
 
-        Raises DeviceError where the board has no such function.
+        Raises CapabilityError where the firmware has no such function.
         """
         deadline = Deadline.after(timeout)
         await self._taking_turns(lambda: self._resetter.bootloader(deadline), deadline)

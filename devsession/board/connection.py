@@ -200,18 +200,21 @@ class Connection:
         return await self._turns.take(work, deadline, priority)
 
     def _check_attached(self) -> None:
-        if not self._opened:
-            raise LinkClosedError(
-                "the board is not attached", board=self.url, hint="use `async with`, or call attach first"
-            )
-        if asyncio.get_running_loop() is not self._loop:
-            raise UsageError("the board was opened on another event loop", board=self.url)
+        self._check_opened()
         if self._listening:
             raise UsageError(
                 "the board is only being listened to; a program would interrupt what runs there",
                 board=self.url,
                 hint="call attach first",
             )
+
+    def _check_opened(self) -> None:
+        if not self._opened:
+            raise LinkClosedError(
+                "the board is not attached", board=self.url, hint="use `async with`, or call attach first"
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise UsageError("the board was opened on another event loop", board=self.url)
 
     def _why_silent(self) -> str | None:
         return None if self._prompt.wire.lost is None else self._prompt.wire.lost.message

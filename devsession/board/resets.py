@@ -25,6 +25,15 @@ class Reset(enum.Enum):
     POWER = "power"  # the power hook
 
 
+def kind_of(kind: Reset | str) -> Reset:
+    """Return the kind of reset that is meant, given as such or by its value; raises UsageError for what is none."""
+    try:
+        return Reset(kind)
+    except ValueError:
+        known = ", ".join(each.value for each in Reset)
+        raise UsageError(f"{kind!r} is no kind of reset", phase="reset", hint=f"known: {known}") from None
+
+
 class Ran(enum.Enum):
     """What became of boot.py or main.py at a reset."""
 

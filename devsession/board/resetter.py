@@ -17,6 +17,7 @@ from devsession.board.resets import START_FILES, Reset, ResetReport, check_runs_
 from devsession.board.switches import Rung, Switches
 from devsession.errors import (
     BoardSwappedError,
+    CapabilityError,
     DeadlineError,
     DeviceError,
     ExpectError,
@@ -39,6 +40,8 @@ _BOOTLOADERS = {
     "machine": b"import machine\nmachine.bootloader()",
     "microcontroller": b"import microcontroller as m\nm.on_next_reset(m.RunMode.BOOTLOADER)\nm.reset()",
 }
+# What is raised by a function, or a module, that is not there.
+_ABSENT = frozenset({"AttributeError", "ImportError"})
 _CHIPS = ("__import__('machine').unique_id()", "bytes(__import__('microcontroller').cpu.uid)")
 
 
@@ -115,10 +118,20 @@ class Resetter:
             await self._switches.come_back(deadline, EAGER)
 
     async def bootloader(self, deadline: Deadline) -> None:
-        """Start the chip's boot loader; raises DeviceError where the board has no function for it."""
+        """Start the chip's boot loader; raises CapabilityError where the firmware has no function for it."""
         await self._prompt.ensure(deadline)
         chip = "microcontroller" if await self._has("microcontroller", deadline) else "machine"
-        await self._leap(_BOOTLOADERS[chip], "the boot loader", deadline)
+        try:
+            await self._leap(_BOOTLOADERS[chip], "the boot loader", deadline)
+        except DeviceError as error:
+            if error.kind not in _ABSENT:
+                raise
+            raise CapabilityError(
+                "this firmware",
+                missing=("a function that starts its boot loader",),
+                unknown={},
+                board=self._prompt.url,
+            ) from error
         self._prompt.interpreter.begin_epoch()
 
     # How each kind begins

@@ -34,6 +34,9 @@ COMMANDS = {
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
+# What `record` gives the command that it runs as its object.
+RECORDING = "recording"
+
 EPILOG = """
 \b
 A board is named by
@@ -79,7 +82,7 @@ class LazyGroup(click.Group):
 @click.pass_context
 def devsession(ctx: click.Context, board: str | None, verbose: int) -> None:
     """Work with MicroPython and CircuitPython boards, real or simulated."""
-    ctx.obj = {"board": board, "verbose": verbose}
+    ctx.obj = {"board": board, "verbose": verbose, "recording": ctx.obj == RECORDING}
 
 
 def main() -> None:

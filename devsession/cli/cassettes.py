@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from devsession.cli.app import RECORDING
 from devsession.cli.outcome import exit_code, tell
 from devsession.errors import DevsessionError
 
@@ -47,13 +48,15 @@ def record_command(
 
     DEVSESSION_MASK holds what is to be masked then, one text per line.
     """
+    given = ctx.obj
+    if given["recording"]:
+        raise click.UsageError("one recording at a time: record CASSETTE COMMAND")
     os.environ["DEVSESSION_RECORD"] = str(cassette)
     if masks:
         os.environ["DEVSESSION_MASK"] = "\n".join(masks)
     group = ctx.find_root().command
-    given = ctx.obj
     board = ("-b", given["board"]) if given["board"] else ()
-    group.main([*board, *("-v",) * given["verbose"], *command], prog_name="devsession")
+    group.main([*board, *("-v",) * given["verbose"], *command], prog_name="devsession", obj=RECORDING)
 
 
 @click.command("replay")

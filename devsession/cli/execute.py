@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from pathlib import Path
 
 import click
 
 from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.execution import Execution
+from devsession.board.running import Running
 from devsession.cli.json_values import to_json
 from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude, tell
 from devsession.cli.terminal import Stdout, printable
+from devsession.errors import DevsessionError
 from devsession.links import connect
 
+# A reader that takes nothing for so many seconds is not waited for any longer, once the program's time is over.
+_STALLED = 0.5
 _TIMEOUT_HELP = "Interrupt the program after this time, in seconds; exit code 124."
 
 
@@ -65,15 +72,21 @@ def eval_command(board: str | None, expression: str, timeout: float, *, as_json:
 
 
 async def _run(board: str | None, program: str | Path, args: tuple[str, ...], timeout: float | None) -> int:
-    out = Stdout()
-    async with (
-        connect(the_board(board), tell_progress) as target,
-        target.start(program, args=args, timeout=timeout) as running,
-    ):
-        async for chunk in running:
-            await out.write(chunk)
+    running: Running | None = None
+    with Stdout() as out:
+        try:
+            async with (
+                connect(the_board(board), tell_progress) as target,
+                target.start(program, args=args, timeout=timeout) as running,
+            ):
+                execution = await _follow(running, out)
+        except DevsessionError:
+            if running is not None:
+                await _last_words(running, out)
+            raise
+        # Whoever reads slowly keeps the board no longer than the program takes.
+        await _copy(running, out)
         await out.finish()
-        execution = await running.result()
     if running.dropped:
         sys.stderr.write(
             f"devsession: {running.dropped} bytes of output were dropped, the reader was too slow\n"
@@ -83,6 +96,38 @@ async def _run(board: str | None, program: str | Path, args: tuple[str, ...], ti
     if execution.error is not None:
         tell(execution.error)
     return execution.exit_code
+
+
+async def _follow(running: Running, out: Stdout) -> Execution:
+    """Write what a program prints until it has ended, and return what came of it; some may be left to write."""
+    copying = asyncio.create_task(_copy(running, out))
+    ended = asyncio.create_task(running.result())
+    try:
+        await asyncio.wait((copying, ended), return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            # Everything is written, or nobody reads any more.
+            await copying
+        return await ended
+    finally:
+        for task in (copying, ended):
+            task.cancel()
+        await asyncio.gather(copying, ended, return_exceptions=True)
+
+
+async def _copy(running: Running, out: Stdout) -> None:
+    async for chunk in running:
+        await out.write(chunk)
+
+
+async def _last_words(running: Running, out: Stdout) -> None:
+    """Write what is left of a program that failed, for as long as somebody takes it: why it did is to be told."""
+    before = None
+    while out.waiting != before:
+        before = out.waiting
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STALLED):
+                await _copy(running, out)
+                await out.finish()
 
 
 async def _eval(board: str | None, expression: str, timeout: float, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import datetime as dt
 import re
 import sys
@@ -65,8 +66,12 @@ class Plain:
         """Return what to print for one piece."""
         return piece.data
 
+    def rest(self) -> bytes:
+        """Return what to print at the end."""
+        return b""
 
-class Stamped:
+
+class Stamped(Plain):
     """Each line behind the time at which it began."""
 
     def __init__(self) -> None:
@@ -84,14 +89,25 @@ class Stamped:
 
 
 class JsonLines:
-    """One JSON object for each piece."""
+    """One JSON object for each piece, with the characters that are complete in it."""
+
+    def __init__(self) -> None:
+        self._decoder = _decoder()
+        self._time = 0.0
 
     def form(self, piece: Printed) -> bytes:
         """Return what to print for one piece."""
+        self._time = piece.time
+        return self._line(self._decoder.decode(piece.data))
+
+    def rest(self) -> bytes:
+        """Return what to print at the end."""
+        return self._line(self._decoder.decode(b"", final=True))
+
+    def _line(self, text: str) -> bytes:
         import json
 
-        text = piece.data.decode("utf-8", "backslashreplace")
-        return json.dumps({"time": piece.time, "text": text}).encode() + b"\n"
+        return json.dumps({"time": self._time, "text": text}).encode() + b"\n" if text else b""
 
 
 async def _monitor(
@@ -99,7 +115,7 @@ async def _monitor(
     reset: str | None,
     until: re.Pattern[str] | None,
     timeout: float | None,
-    form: Plain | Stamped | JsonLines,
+    form: Plain | JsonLines,
 ) -> int:
     async with connect(the_board(url), tell_progress, listen=True) as board:
         pieces = board.watch()
@@ -129,16 +145,23 @@ async def _start(board: Board, reset: str) -> None:
 
 
 async def _print(
-    pieces: AsyncGenerator[Printed], until: re.Pattern[str] | None, form: Plain | Stamped | JsonLines
+    pieces: AsyncGenerator[Printed], until: re.Pattern[str] | None, form: Plain | JsonLines
 ) -> bool:
     """Print what comes; return whether ``until`` was met, when nothing more comes or it was."""
-    out, tail = Stdout(), ""
-    async for piece in pieces:
-        await out.write(form.form(piece))
-        if until is not None:
-            tail = tail[-_TAIL:] + piece.data.decode("utf-8", "backslashreplace")
-            if until.search(tail):
-                await out.finish()
-                return True
-    await out.finish()
-    return False
+    decoder, tail, met = _decoder(), "", False
+    with Stdout() as out:
+        async for piece in pieces:
+            await out.write(form.form(piece))
+            if until is not None:
+                tail = tail[-_TAIL:] + decoder.decode(piece.data)
+                met = until.search(tail) is not None
+                if met:
+                    break
+        await out.write(form.rest())
+        await out.finish()
+    return met
+
+
+def _decoder() -> codecs.IncrementalDecoder:
+    # Characters come in pieces: a board prints them byte by byte.
+    return codecs.getincrementaldecoder("utf-8")("backslashreplace")

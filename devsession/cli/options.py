@@ -42,9 +42,10 @@ def on_board(function: Callable[..., Any]) -> Callable[..., Any]:
     @click.pass_context
     def command(ctx: click.Context, /, board: str | None, verbose: int, **arguments: Any) -> Any:
         enable_log(verbose or ctx.obj["verbose"])
-        return ctx.invoke(
-            function, board=board or ctx.obj["board"] or os.environ.get("DEVSESSION_BOARD"), **arguments
-        )
+        url = board or ctx.obj["board"] or os.environ.get("DEVSESSION_BOARD")
+        if ctx.obj["recording"] and url and url.startswith("replay:"):
+            raise click.UsageError("what is played is not recorded again: name the board to record")
+        return ctx.invoke(function, board=url, **arguments)
 
     command.__doc__ = function.__doc__
     command.__name__ = function.__name__

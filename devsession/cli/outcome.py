@@ -66,9 +66,10 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
     gc.enable()
     # Long numbers are no danger here: a board takes longer to write them than we to read them.
     sys.set_int_max_str_digits(0)
-    if signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    ends_us = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     try:
+        if ends_us:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         code = asyncio.run(_until_terminated(work))
     except errors.DevsessionError as error:
         tell(error)

@@ -13,7 +13,8 @@ import click
 from devsession.board.board import Board
 from devsession.board.output import Printed
 from devsession.cli.options import on_board, tell_progress, the_board
-from devsession.cli.outcome import conclude
+from devsession.cli.outcome import HUNG_UP, conclude
+from devsession.cli.terminal import Stdout
 from devsession.errors import LinkError, UsageError
 from devsession.links import connect
 
@@ -42,20 +43,24 @@ async def _repl(url: str | None) -> int:
         raise UsageError("the repl needs a terminal", hint="devsession exec, run and monitor do not")
     async with connect(the_board(url), tell_progress, listen=True) as board:
         sys.stderr.write(f"connected to {board.url}; Ctrl-] leaves\n")
-        with _raw_terminal():
+        with _raw_terminal(), Stdout(raw=True) as out:
             keys = Keys(board)
             try:
                 pieces = board.watch()
                 board.type(SHOW_PROMPT)
-                await _show_until_left(board, keys, pieces)
+                await _show_until_left(board, keys, pieces, out)
+                if not keys.hung_up:
+                    await out.write(b"\r\n")
+            except OSError:
+                # The terminal cannot be written any more; what happens to links is no OSError.
+                keys.hung_up = True
             finally:
                 keys.stop()
-        sys.stderr.write("\n")
-    return 0
+    return HUNG_UP if keys.hung_up else 0
 
 
-async def _show_until_left(board: Board, keys: Keys, pieces: AsyncGenerator[Printed]) -> None:
-    showing = asyncio.create_task(_show(board, pieces))
+async def _show_until_left(board: Board, keys: Keys, pieces: AsyncGenerator[Printed], out: Stdout) -> None:
+    showing = asyncio.create_task(_show(board, pieces, out))
     left = asyncio.create_task(keys.left.wait())
     try:
         await asyncio.wait((showing, left), return_when=asyncio.FIRST_COMPLETED)
@@ -67,22 +72,22 @@ async def _show_until_left(board: Board, keys: Keys, pieces: AsyncGenerator[Prin
         showing.result()
 
 
-async def _show(board: Board, pieces: AsyncGenerator[Printed]) -> None:
+async def _show(board: Board, pieces: AsyncGenerator[Printed], out: Stdout) -> None:
     while True:
         async for piece in pieces:
-            sys.stdout.buffer.write(piece.data)
-            sys.stdout.buffer.flush()
-        sys.stderr.write("\r\n[the link was lost, waiting for the board to come back]\r\n")
+            await out.write(piece.data)
+        await out.write(b"\r\n[the link was lost, waiting for the board to come back]\r\n")
         await board.reopen(None)
         pieces = board.watch()
-        sys.stderr.write("[the board is back]\r\n")
+        await out.write(b"[the board is back]\r\n")
 
 
 class Keys:
-    """Passes what is typed on standard input to a board, until ``left`` is set by Ctrl-] or the end of input."""
+    """Passes what is typed on standard input to a board, until ``left`` is set by Ctrl-], or because the terminal ``hung_up``."""
 
     def __init__(self, board: Board) -> None:
         self.left = asyncio.Event()
+        self.hung_up = False
         self._board = board
         self._loop = asyncio.get_running_loop()
         self._fd = sys.stdin.fileno()
@@ -93,13 +98,18 @@ class Keys:
         self._loop.remove_reader(self._fd)
 
     def _typed(self) -> None:
-        data = os.read(self._fd, _READ)
+        try:
+            data = os.read(self._fd, _READ)
+        except OSError:
+            data = b""
         typed, leave, _ = data.partition(LEAVE)
         if typed:
             # While the link is lost there is nobody to type to.
             with contextlib.suppress(LinkError):
                 self._board.type(typed)
+        self.hung_up |= not data
         if leave or not data:
+            self.stop()
             self.left.set()
 
 
@@ -117,4 +127,6 @@ def _raw_terminal() -> Iterator[None]:
         tty.setraw(fd, termios.TCSANOW)
         yield
     finally:
-        termios.tcsetattr(fd, termios.TCSADRAIN, before)
+        # Not after what is still to be shown: nobody may be looking. A terminal that is gone has no settings.
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(fd, termios.TCSANOW, before)

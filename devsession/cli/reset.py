@@ -15,25 +15,15 @@ from devsession.links import connect
 
 
 @click.command("reset")
-@click.option(
-    "--soft",
-    "how",
-    flag_value="soft",
-    default=True,
-    help="boot.py runs, main.py does not (this is the default).",
-)
-@click.option(
-    "--hard", "how", flag_value="hard", help="The whole chip, by its reset line or machine.reset()."
-)
-@click.option(
-    "--run", "how", flag_value="run", help="A soft reset that runs main.py too, which is left running."
-)
+@click.option("--soft", is_flag=True, help="boot.py runs, main.py does not (this is the default).")
+@click.option("--hard", is_flag=True, help="The whole chip, by its reset line or machine.reset().")
+@click.option("--run", is_flag=True, help="A soft reset that runs main.py too, which is left running.")
 @click.option(
     "--timeout", type=SECONDS, default=RESET_TIMEOUT, show_default=True, help="For all of it, in seconds."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what the reset did as one JSON object.")
 @on_board
-def reset_command(board: str | None, how: str, timeout: float, *, as_json: bool) -> None:
+def reset_command(board: str | None, timeout: float, *, as_json: bool, **kinds: bool) -> None:
     """Start a board anew, wait until the same board is back, and tell what ran.
 
     \b
@@ -41,13 +31,14 @@ def reset_command(board: str | None, how: str, timeout: float, *, as_json: bool)
     devsession reset --hard      the chip and its peripherals too
     devsession reset --run       as if it had been switched on
     """
-    conclude(_reset(board, how, timeout, as_json=as_json))
+    chosen = [kind for kind, is_chosen in kinds.items() if is_chosen]
+    if len(chosen) > 1:
+        raise click.UsageError(f"--{chosen[0]} and --{chosen[1]} are different resets: choose one")
+    conclude(_reset(board, chosen[0] if chosen else "soft", timeout, as_json=as_json))
 
 
 @click.command("rescue")
-@click.option(
-    "--timeout", type=SECONDS, default=30.0, show_default=True, help="For catching the board, in seconds."
-)
+@click.option("--timeout", type=SECONDS, default=30.0, show_default=True, help="For all of it, in seconds.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as one JSON object.")
 @on_board
 def rescue_command(board: str | None, timeout: float, *, as_json: bool) -> None:

@@ -13,15 +13,19 @@ import click
 from devsession.cli.options import enable_log, tell_progress
 from devsession.cli.outcome import conclude
 
+# Spelled out, as the simulator's own rooms are imported by the commands that use them.
+KINDS = ["unix", "microbit", "mps2"]
+
 
 @click.group("sim")
 def sim_command() -> None:
-    """Simulated boards: the unix port of MicroPython behind a terminal that behaves as a board's.
+    """Simulated boards: the unix port of MicroPython behind a terminal that behaves as a board's, and firmware of real boards under QEMU.
 
     \b
     devsession sim serve bench --path /tmp/bench     in one terminal
     devsession -b sim:bench exec "print(1)"          in another, by its name
     mpremote connect /tmp/bench repl                 and with any other tool
+    devsession -b sim:microbit exec "print(1)"       a BBC micro:bit, emulated
     """
 
 
@@ -42,34 +46,44 @@ def list_command(*, as_json: bool) -> None:
 
 
 @sim_command.command("install")
+@click.argument("kind", type=click.Choice(KINDS), default="unix")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def install_command(*, as_json: bool) -> None:
-    """Find the MicroPython interpreter that simulated boards run, or fetch it, and tell its version.
+def install_command(kind: str, *, as_json: bool) -> None:
+    """Find what simulated boards of a KIND run, or fetch it, and tell where it is.
 
-    It is DEVSESSION_MICROPYTHON, else micropython on the PATH, else, on Debian and Ubuntu, the distribution's own package, unpacked into
-    your cache without root.
+    \b
+    unix      the MicroPython interpreter: DEVSESSION_MICROPYTHON, else micropython on the
+              PATH, else, on Debian and Ubuntu, the distribution's own package, unpacked into
+              your cache without root; tells its version, too
+    microbit  the BBC micro:bit's firmware: installed, or fetched from Debian in the same way
+    mps2      firmware for a Cortex-M3, built by `make firmware` in a checkout of devsession
+
+    The last two need QEMU: apt install qemu-system-arm.
     """
-    conclude(_install(as_json=as_json))
+    conclude(_install(as_json=as_json) if kind == "unix" else _install_emulated(kind, as_json=as_json))
 
 
 @sim_command.command("serve")
 @click.argument("name", required=False)
+@click.option("--kind", type=click.Choice(KINDS), default="unix", help="Which board; unix is the default.")
 @click.option("--path", type=click.Path(path_type=Path), help="Also keep a symbolic link to the port here.")
 @click.option("--heap", help="The size of the heap, such as 256k.")
 @click.option("--root", type=click.Path(path_type=Path), help="Keep the board's files in this directory.")
 @click.option("-v", "--verbose", count=True, help="Tell each phase on stderr.")
 def serve_command(
-    name: str | None, path: Path | None, heap: str | None, root: Path | None, verbose: int
+    *, name: str | None, kind: str, path: Path | None, heap: str | None, root: Path | None, verbose: int
 ) -> None:
     """Publish a simulated board as a serial port, until interrupted; its path is the first line printed.
 
-    With NAME it is also found as sim:NAME.
+    With NAME it is also found as sim:NAME. Where NAME is a kind, it is that board, and has no name.
 
     \b
     devsession sim serve bench --path /tmp/bench
+    devsession sim serve microbit
+    devsession sim serve small --kind microbit
     """
     enable_log(verbose)
-    given = {"heap": heap, "root": root}
+    given = {"heap": heap, "root": root, "kind": None if kind == "unix" else kind}
     options = urlencode({key: value for key, value in given.items() if value is not None})
     conclude(_serve("sim:" + (name or "") + (f"?{options}" if options else ""), path))
 
@@ -84,6 +98,19 @@ async def _install(*, as_json: bool) -> int:
         )
     else:
         sys.stdout.write(f"MicroPython {found.version}, from the {found.origin}: {' '.join(found.argv)}\n")
+    return 0
+
+
+async def _install_emulated(kind: str, *, as_json: bool) -> int:
+    from devsession.simulator.emulation.machines import MACHINES
+    from devsession.simulator.emulation.qemu import find_qemu
+
+    emulator = find_qemu()
+    firmware = await MACHINES[kind].image(tell_progress)
+    if as_json:
+        sys.stdout.write(json.dumps({"emulator": emulator, "firmware": str(firmware)}) + "\n")
+    else:
+        sys.stdout.write(f"{firmware}, run by {emulator}\n")
     return 0
 
 

@@ -9,6 +9,7 @@ import re
 import select
 import stat
 import sys
+from typing import Self
 
 # CSI, OSC (bounded) and two-byte sequences, whole.
 _SEQUENCE = r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,512}(?:\x07|\x1b\\)|[ -/]{0,4}[0-Z\\^-~])"
@@ -16,6 +17,8 @@ _PARTIAL = r"\x1b(?:\[[0-?]{0,64}[ -/]{0,8}|\][^\x07\x1b]{0,512}\x1b?|[ -/]{0,4}
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 # A pipe that says it is writable takes this much without blocking (POSIX PIPE_BUF is at least 512, 4096 on Linux).
 _PIECE = 4096 if sys.platform == "linux" else 512
+# A terminal with room for one byte says that it is writable, and takes no line end, which is two: it is asked again after so many seconds.
+_NO_ROOM = 0.05
 
 
 def printable(text: str) -> str:
@@ -40,32 +43,54 @@ class Sanitiser:
 
 
 class Stdout:
-    """Standard output for a board's bytes: as they are to a file or pipe, sanitised to a terminal.
+    """Standard output for a board's bytes: as they are to a file or pipe, sanitised to a terminal unless ``raw``.
 
-    A reader that is slow does not keep this process from draining the board: writing waits for room on the event loop.
+    A reader that is slow does not keep this process from draining the board: writing waits for room on the event loop. What a write that
+    was cancelled left over is written before anything else. Use it in ``with``.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, raw: bool = False) -> None:
         sys.stdout.flush()
         self._fd = sys.stdout.fileno()
-        self._sanitiser = Sanitiser() if os.isatty(self._fd) else None
+        terminal = os.isatty(self._fd)
+        self._sanitiser = Sanitiser() if terminal and not raw else None
         self._never_blocks = stat.S_ISREG(os.fstat(self._fd).st_mode)
+        self._own = _reopened(self._fd) if terminal else None
+        self._fd = self._own if self._own is not None else self._fd
+        self._waiting = bytearray()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._own is not None:
+            os.close(self._own)
 
     async def write(self, data: bytes) -> None:
         """Write bytes that a board printed; raises BrokenPipeError when nobody reads any more."""
-        await self._write(self._sanitiser.feed(data) if self._sanitiser else data)
+        self._waiting += self._sanitiser.feed(data) if self._sanitiser else data
+        await self._flush()
 
     async def finish(self) -> None:
         """Write what was held back: the program is over."""
         if self._sanitiser:
-            await self._write(self._sanitiser.feed(b"", final=True))
+            self._waiting += self._sanitiser.feed(b"", final=True)
+        await self._flush()
 
-    async def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
+    @property
+    def waiting(self) -> int:
+        """How many bytes nobody has taken yet."""
+        return len(self._waiting)
+
+    async def _flush(self) -> None:
+        size = len(self._waiting) if self._never_blocks else _PIECE
+        while self._waiting:
             if not self._never_blocks and not select.select([], [self._fd], [], 0)[1]:
                 await self._writable()
-            view = view[os.write(self._fd, view if self._never_blocks else view[:_PIECE]) :]
+            try:
+                del self._waiting[: os.write(self._fd, self._waiting[:size])]
+            except BlockingIOError:
+                await asyncio.sleep(_NO_ROOM)
 
     async def _writable(self) -> None:
         loop = asyncio.get_running_loop()
@@ -75,3 +100,17 @@ class Stdout:
             await asyncio.wait([ready])
         finally:
             loop.remove_writer(self._fd)
+
+
+def _reopened(terminal: int) -> int | None:
+    """Return a descriptor of our own to a terminal, which never blocks; ``None`` where that is not allowed.
+
+    A terminal says that it is writable when it takes one byte, and blocks a write of more; its own descriptor is shared with the shell,
+    which would find it changed.
+    """
+    if sys.platform == "win32":
+        return None
+    try:
+        return os.open(os.ttyname(terminal), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None

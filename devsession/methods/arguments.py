@@ -1,8 +1,8 @@
 """Values as MicroPython source text: what is handed to a method on the board.
 
-What is written needs no name but builtins, and a module only for ``array``. Strings of ten bytes or fewer travel as bytes and are decoded
-on the board, as MicroPython keeps every short string literal until the next reset. The names of keyword arguments are what cannot be
-helped: one that no function on the board has stays there, about 25 bytes each.
+What is written needs no name but builtins, and a module only for ``array``. Strings of ten bytes or fewer travel with blanks behind them
+that are cut off on the board, as MicroPython keeps every short string literal until the next reset (and 1.9 has no ``bytes.decode``).
+The names of keyword arguments are what cannot be helped: one that no function on the board has stays there, about 25 bytes each.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class _Encoder:
         if not data:
             return "''"
         if len(data) <= _INTERNED:
-            return f"{data!r}.decode()"
+            return _short(value) if value.isascii() else f"str({data!r},'utf-8')"
         return "'" + _ESCAPED.sub(_escape, value) + "'"
 
     def of_bytearray(self, value: bytearray) -> str:
@@ -128,7 +128,7 @@ class _Encoder:
             items = self._longs(value)
         else:
             raise self._refusal(f"an array of {value.typecode!r}, which boards do not have")
-        return f"__import__('array').array({value.typecode.encode()!r}.decode(),{items})"
+        return f"__import__('array').array({_short(value.typecode)},{items})"
 
     def _longs(self, value: array.array[int]) -> str:
         fits = _LONG_ARRAYS[value.typecode]
@@ -190,6 +190,11 @@ def _unknown(value: object) -> tuple[str, str]:
     if isinstance(value, memoryview):
         return reason, "send bytes(...) of it"
     return reason, "send numbers, strings, bytes or containers of them"
+
+
+def _short(value: str) -> str:
+    padded = _ESCAPED.sub(_escape, value.ljust(_INTERNED + 1))
+    return f"'{padded}'[:{len(value)}]"
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -122,6 +122,13 @@ _GARBLED = Verdict(
 _BUSY = Verdict(
     "busy", "a program is running that Ctrl-C does not stop", "reset the board, or power it off and on"
 )
+_ECHO = Verdict(
+    "echo",
+    "what is sent comes back, and nothing else",
+    "is this a loop back, or a line whose ends are joined? no board answers there",
+)
+# The control characters that ask for the raw REPL, with those that interrupt among them: a board never sends these.
+_OWN_WORDS = re.compile(rb"[\r\x01-\x04]*[\x01-\x03][\r\x01-\x04]*")
 _GARBLED_SHARE = 0.3
 
 
@@ -129,6 +136,8 @@ def classify(seen: bytes) -> Verdict:
     """Return what a board is probably doing from the last bytes that it sent."""
     if not seen:
         return _SILENT
+    if _OWN_WORDS.fullmatch(seen):
+        return _ECHO
     odd = sum(byte >= 0x80 or not byte for byte in seen)
     if odd > _GARBLED_SHARE * len(seen):
         return _GARBLED

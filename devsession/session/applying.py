@@ -44,6 +44,10 @@ class Applying:
 
     async def _apply(self, shared: list[str], names: tuple[str, ...]) -> None:
         profile = self._profile
+        async with self._part("variables"):
+            values = {**self._given(), **profile.variables}
+            widths = self._session.widths()
+            definitions = [f"{name}={encode(value, *widths, name=name)}" for name, value in values.items()]
         present = [module for module in profile.modules if not self._is_placed(module)]
         # Every module is tried before anything has a name: one that is not there leaves nothing behind.
         trials = [f"__import__({module!r})" for module in present]
@@ -53,10 +57,8 @@ class Applying:
         for path, content in profile.files.items():
             await self._place(path, content)
         trials += [f"__import__({module!r})" for module in profile.modules if module not in present]
-        values = {**self._given(), **profile.variables}
-        definitions = [f"import {module}" for module in profile.modules]
-        definitions += [f"{name}={encode(value, name=name)}" for name, value in values.items()]
-        pieces = [*joining.packed([*trials, *definitions]), *shared]
+        named = [f"import {module}" for module in profile.modules]
+        pieces = [*joining.packed([*trials, *named, *definitions]), *shared]
         await self._set_up(pieces)
         self.report = replace(
             self.report,

@@ -12,11 +12,14 @@ from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
 
-# A piece of a file is on the board as bytes, then as text four times as long, which is built and copied: this share of the heap
-# leaves room for that. With 4 KB free it is 128 bytes, and the command that writes them has at most 800.
-PIECE_SHARE = 32
-PIECE_LEAST = 32
-PIECE_MOST = 4096
+# A piece of a file is on the board as bytes, then as text up to four times as long, which is built and copied; the command that writes it
+# has up to five bytes for each. This share of the heap leaves room for that, and stays below what a plain command may have
+# (devsession.board.performer): with 5 KB free it is 128 bytes and 700.
+PIECE_SHARE = 48
+PIECE_LEAST = 128
+PIECE_MOST = 3072
+# Where even the least is too much, reading goes on in halves down to this.
+_READ_LEAST = 16
 # Likewise for a page of a listing: an entry takes about 64 bytes as text.
 ENTRY_SHARE = 512
 ENTRIES_MOST = 256
@@ -76,7 +79,7 @@ class FileAccess:
 
     async def measure(self) -> FileFacts:
         """Ask what the board's ``os`` has, and how much heap is free."""
-        (names, current, heap), look = await self.ask(file_code.FACTS)
+        (*names, current, heap), look = await self.ask(file_code.FACTS)
         self.metadata.facts = facts = FileFacts(frozenset(names), heap)
         if current:
             self.metadata.saw_current(look, current)
@@ -114,9 +117,15 @@ class FileAccess:
         found: list[FileStat] = []
         is_whole = False
         while not is_whole:
-            code = file_code.page if not facts.is_flat else file_code.flat_page
-            page, look = await self.ask(code(path, len(found), len(found) + size))
-            found += [self._entry(path, *entry) for entry in page]
+            end = len(found) + size
+            code = (
+                file_code.flat_page(len(found), end)
+                if facts.is_flat
+                else file_code.page(path, len(found), end)
+            )
+            answer, look = await self.ask(code)
+            page = self._entries(path, answer, fields=2 if facts.is_flat else 4)
+            found += page
             is_whole = len(page) < size
         listing = tuple(sorted({stat.path: stat for stat in found}.values(), key=lambda stat: stat.path))
         if len(found) < size:
@@ -124,8 +133,15 @@ class FileAccess:
             self.metadata.saw_listing(look, path, listing)
         return listing
 
-    def _entry(self, folder: str, name: object, *stat: int) -> FileStat:
-        return FileStat.read(paths.join(folder, paths.name_from_board(name, self.url)), *stat)
+    def _entries(self, folder: str, answer: list[Any], fields: int) -> list[FileStat]:
+        found = []
+        for at in range(0, len(answer), fields):
+            name, *stat = answer[at : at + fields]
+            path = paths.join(folder, paths.name_from_board(name, self.url))
+            found.append(
+                FileStat(path, is_dir=False, size=stat[0]) if fields == 2 else FileStat.read(path, *stat)
+            )
+        return found
 
     # Reading
 
@@ -136,7 +152,7 @@ class FileAccess:
             try:
                 piece, _ = await self.ask(file_code.read(path, len(data), size))
             except DeviceError as error:
-                if error.kind != "MemoryError" or size <= PIECE_LEAST:
+                if error.kind != "MemoryError" or size <= _READ_LEAST:
                     raise
                 size //= 2
                 continue

@@ -26,12 +26,13 @@ def before(statements: str, source: str) -> str | None:
     return f"{statements};{source}"
 
 
-def before_value(statements: str, expression: str) -> str | None:
-    """Return an expression that does ``statements`` and then has the value of ``expression``; ``None`` where that cannot be."""
-    if len(statements) + len(expression) > LIMIT:
+def before_value(expressions: list[str], expression: str) -> str | None:
+    """Return an expression that evaluates ``expressions`` and then has the value of ``expression``; ``None`` where that cannot be."""
+    ours = "".join(f"{one}," for one in expressions)
+    if len(ours) + len(expression) > LIMIT:
         return None
     # The line end is for an expression with a comment behind it.
-    return f"(__import__('builtins').exec({sources.literal(statements)}),({expression.strip()}\n))[1]"
+    return f"({ours}({expression.strip()}\n))[-1]"
 
 
 def packed(statements: list[str]) -> list[str]:

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from devsession.errors import SessionError
 from devsession.protocol import source as sources
 from devsession.session import imports, joining
 from devsession.session.applying import Applying
 from devsession.session.profile_report import ProfileReport
-from devsession.session.shared import SharedVariables, statements
+from devsession.session.shared import SharedVariables, Widths, expressions, statements
 
 if TYPE_CHECKING:
     from devsession.session.profile import SessionProfile
@@ -23,11 +23,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Push:
-    """Shared variables on their way: the ``code`` that sets them, and which versions they are."""
+    """Shared variables on their way: by name their versions (0 for none) and their values, all as of one ``version``."""
 
-    code: str = ""
     versions: dict[str, int] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     version: int = 0
+    widths: Widths = (64, None)
+    names: int = 0  # how many names were in use then; more come, none go
+
+    @property
+    def pieces(self) -> list[str]:
+        """The code that sets them, in as many programs as it takes."""
+        return joining.packed(statements(self.versions, self.values, self.widths))
 
 
 NOTHING = Push()
@@ -81,7 +88,7 @@ class Preparation:
             self._applier = asyncio.current_task()
             try:
                 with self.sending(push):
-                    await self._applying.apply(push.code.split("\n") if push.code else [], tuple(self._names))
+                    await self._applying.apply(push.pieces, tuple(self._names))
             finally:
                 self._applier = None
                 self.report = self._applying.report
@@ -93,8 +100,9 @@ class Preparation:
         """Bring all that is to be there, in turns of its own; for what is sent in another way than as a program."""
         await self.ready()
         push = self._push()
-        with self.sending(push):
-            await self._send(push)
+        if push is not NOTHING:
+            with self.sending(push):
+                await self._send(push)
 
     async def before(self, source: str) -> tuple[str, Push]:
         """Return the source of an exec with what is to go before it, in one; send it ``sending`` what comes with it."""
@@ -111,21 +119,23 @@ class Preparation:
         self._check(expression)
         await self.ready()
         push = self._push()
-        return (expression, push) if push is NOTHING else await self._joined(push, expression, is_value=True)
+        if push is NOTHING or not sources.is_expression(sources.normalise(expression)):
+            return expression, push
+        return await self._joined(push, expression, is_value=True)
 
     async def before_program(self, program: str | Path) -> tuple[str | Path, Push]:
         """Return a program with what is to go before it; as ``before``. A file is left alone: tracebacks tell its name."""
         self._check(program)
         await self.ready()
         push = self._push()
-        if push is NOTHING or isinstance(program, str):
-            return (
-                (program, push) if push is NOTHING else await self._joined(push, str(program), is_value=False)
-            )
+        if push is NOTHING:
+            return program, push
+        if isinstance(program, str):
+            return await self._joined(push, program, is_value=False)
         await self._send(push)
         return program, push
 
-    def before_start(self, program: str | Path) -> str:
+    def before_start(self, program: str | Path) -> list[str]:
         """Return what is to run before a program that is started at once; raises SessionError while the profile is not applied."""
         self._check(program)
         if not self.is_ready:
@@ -135,7 +145,7 @@ class Preparation:
                 hint="await session.prepare() first",
             )
         # Whether it is there is only known at the end: the next program brings it again.
-        return self._push().code
+        return self._push().pieces
 
     @contextmanager
     def sending(self, push: Push) -> Iterator[None]:
@@ -156,8 +166,13 @@ class Preparation:
         # One that is still under way may set an older value after this one.
         late = {name for other in self._under_way for name in other.versions}
         self._sent.update((name, at) for name, at in push.versions.items() if name not in late)
-        if _UNKNOWN not in self._sent.values():
+        if push.names == len(self._names) and _UNKNOWN not in self._sent.values():
             self._seen = push.version
+
+    def doubt(self, push: Push) -> None:
+        """Know that the program with the push in it raised: it may not have come to that."""
+        self._sent.update(dict.fromkeys(push.versions, _UNKNOWN))
+        self._seen = _UNKNOWN
 
     def _check(self, program: str | Path) -> None:
         if self._allowed is None:
@@ -176,20 +191,26 @@ class Preparation:
         if not self._names or self._shared.version == self._seen:
             return NOTHING
         version, versions, values = self._shared.news(self._names, self._sent)
-        code = "\n".join(joining.packed(statements(versions, values)))
-        self._sent.update(dict.fromkeys(versions, _UNKNOWN))
-        if not code:
+        if not versions:
             self._seen = version
             return NOTHING
-        return Push(code, versions, version)
+        self._sent.update(dict.fromkeys(versions, _UNKNOWN))
+        return Push(versions, values, version, self._session.widths(), len(self._names))
 
     async def _joined(self, push: Push, source: str, *, is_value: bool) -> tuple[str, Push]:
-        join = joining.before_value if is_value else joining.before
-        joined = None if "\n" in push.code else join(push.code, source)
+        pieces = push.pieces
+        if is_value:
+            joined = joining.before_value(expressions(push.versions, push.values, push.widths), source)
+        else:
+            joined = joining.before(pieces[0], source) if len(pieces) == 1 else None
         if joined is None:
             await self._send(push)
         return (source if joined is None else joined), push
 
     async def _send(self, push: Push) -> None:
-        for piece in push.code.splitlines():
-            await self._session.perform(piece, evaluate=False)
+        self._under_way.add(push)
+        try:
+            for piece in push.pieces:
+                await self._session.perform(piece, evaluate=False)
+        finally:
+            self._under_way.discard(push)

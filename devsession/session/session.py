@@ -185,9 +185,12 @@ class DeviceSession:
         self._use()
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
-            return await self._board.run(
+            execution = await self._board.run(
                 program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
             )
+        if execution.error is not None:
+            self._preparation.doubt(push)
+        return execution
 
     def start(
         self,
@@ -199,7 +202,7 @@ class DeviceSession:
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
         self._use()
-        if before := self._preparation.before_start(program):
+        for before in self._preparation.before_start(program):
             # Those who wait for the board take turns: it runs before what is started next.
             self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
         running = self._board.start(

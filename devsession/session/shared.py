@@ -86,16 +86,31 @@ class SharedVariables:
         return version, new, {name: found[name][1] for name in new}
 
 
-def statements(versions: Mapping[str, int], values: Mapping[str, Any]) -> list[str]:
-    """Return the code that makes a namespace hold the values, and not the names of version 0; raises UsageError."""
+Widths = tuple[int, int | None]
+
+
+def statements(versions: Mapping[str, int], values: Mapping[str, Any], widths: Widths) -> list[str]:
+    """Return the code that makes a namespace hold the values, and not the names of version 0; raises UsageError.
+
+    ``widths`` are those of the board's floats and integers.
+    """
     return [
-        f"{name}={encode(values[name], name=f'shared {name}')}"
-        if version
-        else f"globals().pop({_padded(name)},0)"
+        f"{name}={_written(name, values, widths)}" if version else _removal(name)
         for name, version in versions.items()
     ]
 
 
-def _padded(name: str) -> str:
-    # Not kept in the board's memory, as a short literal would be.
-    return f"'{name.ljust(11)}'[:{len(name)}]"
+def expressions(versions: Mapping[str, int], values: Mapping[str, Any], widths: Widths) -> list[str]:
+    """Return the same as expressions: a call's keywords become names as an assignment's do."""
+    return [
+        f"globals().update({name}={_written(name, values, widths)})" if version else _removal(name)
+        for name, version in versions.items()
+    ]
+
+
+def _written(name: str, values: Mapping[str, Any], widths: Widths) -> str:
+    return encode(values[name], *widths, name=f"shared {name}")
+
+
+def _removal(name: str) -> str:
+    return f"globals().pop({encode(name)},0)"

@@ -96,6 +96,14 @@ class PrivateApt:
         )
         return _packages_in(into)
 
+    async def download_source(self, package: str, into: Path) -> None:
+        """Fetch the source archives of ``package``, checked as packages are, into ``into``; raises InterpreterNotFoundError."""
+        await run(
+            *("apt-get", "-c", self._configuration, "-q", "source", "--download-only", package),
+            cwd=into,
+            timeout=DOWNLOAD_TIMEOUT,
+        )
+
     @property
     def _configuration(self) -> str:
         return str(self.directory / "apt.conf")

@@ -25,10 +25,13 @@ class Source:
     components: tuple[str, ...]
     signed_by: str | None = None
 
-    def to_deb822(self, suite: str, components: Iterable[str]) -> str:
-        """Return the entry for another suite of the same archive, in the form of a ``.sources`` file."""
+    def to_deb822(self, suite: str, components: Iterable[str], types: str = "deb") -> str:
+        """Return the entry for another suite of the same archive, in the form of a ``.sources`` file.
+
+        ``types`` is ``"deb deb-src"`` where sources are wanted, too.
+        """
         lines = [
-            "Types: deb",
+            f"Types: {types}",
             f"URIs: {' '.join(self.uris)}",
             f"Suites: {suite}",
             f"Components: {' '.join(components)}",

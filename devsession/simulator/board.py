@@ -9,8 +9,8 @@ from pathlib import Path
 
 from devsession.errors import BoardNotFoundError, LinkLostError, PortBusyError, UsageError
 from devsession.simulator import registry
-from devsession.simulator.instance import Instance
-from devsession.simulator.interpreter import Progress, find_interpreter
+from devsession.simulator.interpreter import Progress
+from devsession.simulator.kinds import make_instance
 from devsession.simulator.pseudo_terminal import set_idle
 from devsession.simulator.url import SimUrl
 from devsession.transport.base import Transport
@@ -34,15 +34,15 @@ def open_simulator(url: str, *, progress: Progress = lambda _: None) -> Transpor
 class SimulatedBoard(DescriptorTransport):
     """A simulated board of one's own: started by ``open``, ended with all it started by ``close``.
 
-    ``url`` as in ``SimUrl`` without a name. ``open`` raises InterpreterNotFoundError, InterpreterTooOldError and SimulatorError; it
-    returns before the board has printed its banner. The board survives its own resets and crashes; one that only crashes loses the link.
+    ``url`` as in ``SimUrl`` without a name. ``open`` raises SimulatorError and those below it; what the board prints from its start on is
+    for the opener. The board survives its own resets and crashes; one that only crashes loses the link.
     """
 
     def __init__(self, url: str = "sim:", *, progress: Progress = lambda _: None) -> None:
         wanted = SimUrl.parse(url)
         if wanted.name is not None:
             raise UsageError("a named board is not private: open_simulator finds it", board=url)
-        self._instance = Instance(wanted, self._gone)
+        self._instance = make_instance(wanted, self._gone)
         super().__init__(url, identity=self._instance.identity)
         self._progress = progress
         self._reason: LinkLostError | None = None
@@ -58,12 +58,12 @@ class SimulatedBoard(DescriptorTransport):
         return True
 
     async def reset_board(self) -> None:
-        """Press the reset button: the interpreter is ended, whatever it does, and a new one started."""
+        """Press the reset button: the interpreter, or the emulator, is ended, whatever it does, and a new one started."""
         self._instance.reset()
 
     async def prepare(self) -> None:
-        """Find the interpreter, or fetch it; raises InterpreterNotFoundError, InterpreterTooOldError and SimulatorError."""
-        await find_interpreter(self._progress)
+        """Find what the board runs on, or fetch it; raises SimulatorError and those below it."""
+        await self._instance.prepare(self._progress)
 
     async def _open_descriptor(self) -> int:
         return await self._instance.start(self._progress)

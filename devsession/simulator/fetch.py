@@ -35,7 +35,8 @@ ELF = b"\x7fELF"
 class Program:
     """A program that the distribution has in a package of its name, ``least`` the first version that will do.
 
-    ``place`` is its directory in the cache, ``proof`` the arguments with which it ends well where all its libraries fit.
+    ``place`` is its directory in the cache, ``proof`` the arguments with which it ends well where all its libraries fit. Where a package
+    is wanted for a ``file``, that is its path below the root; it is what "starts" it then, and nothing is tried.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Program:
     place: str
     proof: tuple[str, ...]
     hint: str
+    file: str | None = None
 
 
 MICROPYTHON = Program(
@@ -67,7 +69,7 @@ async def fetch(cache: Path, progress: Progress, program: Program = MICROPYTHON)
     in words. Raises InterpreterNotFoundError with the tail of apt's output. Of processes fetching at once one does the work. When
     cancelled nothing half-done stays.
     """
-    async with _alone(cache, progress):
+    async with alone(cache, progress):
         started = fetched(cache, program.place)
         if started is not None:
             return started
@@ -83,7 +85,7 @@ async def fetch(cache: Path, progress: Progress, program: Program = MICROPYTHON)
 
 
 async def _build(work: Path, progress: Progress, program: Program) -> Path:
-    apt, version = await _find_archive(work, progress, program)
+    apt, version = await find_archive(work, progress, program)
     packages = await _with_libraries(apt, program.name)
     progress(f"fetching {program.name} {version} and {len(packages) - 1} libraries")
     place = work / "place"
@@ -92,13 +94,20 @@ async def _build(work: Path, progress: Progress, program: Program) -> Path:
         await run("dpkg-deb", "-x", str(archive), str(place), cwd=work, timeout=UNPACK_TIMEOUT)
     words = _start_command(place, program)
     (place / START).write_text(json.dumps(words), encoding="utf-8")
-    # Proves that the libraries fit, before anything is kept.
-    tried = [word.format(place=place) for word in words]
-    await run(*tried, *program.proof, cwd=work, timeout=UNPACK_TIMEOUT)
+    if program.file is None:
+        # Proves that the libraries fit, before anything is kept.
+        tried = [word.format(place=place) for word in words]
+        await run(*tried, *program.proof, cwd=work, timeout=UNPACK_TIMEOUT)
     return place
 
 
-async def _find_archive(work: Path, progress: Progress, program: Program) -> tuple[PrivateApt, str]:
+async def find_archive(
+    work: Path, progress: Progress, program: Program, types: str = "deb"
+) -> tuple[PrivateApt, str]:
+    """Return an apt, made below ``work``, for the first release that has ``program``, and the version there.
+
+    ``types`` is ``"deb deb-src"`` where the sources are wanted. Raises InterpreterNotFoundError. When cancelled nothing goes on.
+    """
     release = platform.freedesktop_os_release()
     sources = apt_sources.main_archives(read_sources(), apt_sources.codename(release))
     if not sources:
@@ -107,7 +116,7 @@ async def _find_archive(work: Path, progress: Progress, program: Program) -> tup
     failures = []
     for number, (suite, source) in enumerate(_candidates(sources, release)):
         progress(f"looking for {program.name} in {suite}")
-        apt = PrivateApt.make(work / f"apt{number}", source.to_deb822(suite, components))
+        apt = PrivateApt.make(work / f"apt{number}", source.to_deb822(suite, components, types))
         try:
             await apt.update()
         except InterpreterNotFoundError as error:
@@ -150,6 +159,10 @@ async def _with_libraries(apt: PrivateApt, package: str) -> list[str]:
 
 
 def _start_command(place: Path, program: Program) -> list[str]:
+    if program.file is not None:
+        if not (place / program.file).is_file():
+            raise _failure(program, f"the package holds no {program.file}")
+        return ["{place}/" + program.file]
     # Through the loader that belongs to the C library, which may be newer than the machine's.
     loader = _only(place, LOADERS[platform.machine()], program)
     executable = _only(place, program.name, program)
@@ -188,7 +201,8 @@ def read_sources(directory: Path = Path("/etc/apt")) -> list[Source]:
 
 
 @contextlib.asynccontextmanager
-async def _alone(cache: Path, progress: Progress) -> AsyncIterator[None]:
+async def alone(cache: Path, progress: Progress) -> AsyncIterator[None]:
+    """Be the only process that changes ``cache`` while the block runs; ``progress`` is told when that has to be waited for."""
     descriptor = _open_lock(cache)
     try:
         if not _lock(descriptor):

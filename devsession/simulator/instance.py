@@ -1,127 +1,101 @@
-"""One simulated board: its terminal, its directory, and the interpreters that run on them one after the other."""
+"""One simulated board: its terminal, and the processes that are the board on it, one after the other."""
 
 from __future__ import annotations
 
-import hashlib
+import abc
 import os
-import secrets
 import termios
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
-from devsession.errors import InterpreterTooOldError, LinkLostError, SimulatorError
-from devsession.simulator import firmware
-from devsession.simulator.interpreter import Interpreter, Progress, find_interpreter
-from devsession.simulator.pseudo_terminal import NUMBERS, open_pair, set_idle
-from devsession.simulator.scratch import Scratch
-from devsession.simulator.supervisor import NATIVE_RESETS, RESETS, Start, Supervisor
-from devsession.simulator.url import SimUrl
-
-# The port answers the raw REPL itself since this version.
-NATIVE_VERSION = (1, 27)
-INTERRUPT = b"\x03"
+from devsession.errors import LinkLostError
+from devsession.simulator.interpreter import Progress
+from devsession.simulator.pseudo_terminal import open_pair, set_idle
+from devsession.simulator.supervisor import Start, Supervisor
 
 
-class Instance:
-    """A simulated board as ``wanted`` asks for it; its name is not looked at.
+class Instance(abc.ABC):
+    """A simulated board; subclasses say which process it is.
 
-    ``identity`` is what locks are keyed by, and ``machine.unique_id()`` is made of it. ``gone`` is told once when the board does not come
-    up any more; afterwards what it had printed can still be read, then reading its terminal fails.
+    ``identity`` is what locks are keyed by. ``gone`` is told once when the board does not come up any more; afterwards what it had
+    printed can still be read, then reading its terminal fails. ``resets`` and ``crashes`` as for ``Supervisor``.
     """
 
-    def __init__(self, wanted: SimUrl, gone: Callable[[LinkLostError], None]) -> None:
-        self.identity = _identity(wanted)
-        self._wanted = wanted
+    def __init__(
+        self,
+        identity: str,
+        gone: Callable[[LinkLostError], None],
+        *,
+        resets: Mapping[int, Start],
+        crashes: int,
+    ) -> None:
+        self.identity = identity
         self._tell = gone
-        self._scratch: Scratch | None = None
+        self._resets = resets
+        self._crashes = crashes
         self._supervisor: Supervisor | None = None
         self._terminal = -1
+
+    @abc.abstractmethod
+    async def prepare(self, progress: Progress) -> None:
+        """Find the programs that the board needs, or fetch them; raises SimulatorError. When cancelled nothing half-done stays."""
+
+    @abc.abstractmethod
+    def _command(self, start: Start) -> tuple[str, ...]:
+        """Return the argument list of the process for a start; raises SimulatorError when there can be none."""
+
+    async def _come_up(self, ours: int) -> None:  # noqa: B027 - a process may be ready at once
+        """Wait until the board can be used; ``ours`` is our side of its terminal. Raises SimulatorError."""
 
     async def start(self, progress: Progress) -> int:
         """Start the board and return our side of its terminal, which the caller closes after ``end``.
 
-        Returns before the board has printed anything. Raises InterpreterNotFoundError, InterpreterTooOldError and SimulatorError. When
-        cancelled nothing stays.
+        Nothing that the board prints is read here. Raises SimulatorError and those below it. When cancelled nothing stays.
         """
-        interpreter = await find_interpreter(progress)
-        self._check(interpreter)
+        await self.prepare(progress)
         ours, self._terminal = open_pair()
         try:
             # A line that we write on the board's side must not hold up the loop when nobody reads.
             os.set_blocking(self._terminal, False)
-            self._supervise(interpreter)
+            os.set_blocking(ours, False)
+            self._supervisor = Supervisor(
+                self._start_command,
+                os.ttyname(self._terminal),
+                self._gone,
+                resets=self._resets,
+                crashes=self._crashes,
+            )
+            self._supervisor.start()
+            await self._come_up(ours)
         except BaseException:
             self.end()
             os.close(ours)
             raise
         return ours
 
-    def typed(self, data: bytes) -> None:
-        """Know what was sent to the board: a Ctrl-C among it is watched."""
-        if INTERRUPT in data and self._supervisor is not None:
-            self._supervisor.interrupted()
+    def typed(self, data: bytes) -> None:  # noqa: B027 - most boards get over everything by themselves
+        """Know what was sent to the board."""
 
     def reset(self) -> None:
-        """Press the board's reset button; raises SimulatorError when no new interpreter can be started."""
+        """Press the board's reset button; raises SimulatorError when no new process can be started."""
         if self._supervisor is not None:
-            # What was typed for the old interpreter is not for the new one.
+            # What was typed for the old process is not for the new one.
             termios.tcflush(self._terminal, termios.TCIFLUSH)
             self._supervisor.reset()
 
     def end(self) -> None:
-        """End the interpreter and all it started, and throw a temporary directory away; twice does nothing."""
+        """End the process and all it started; twice does nothing."""
         if self._supervisor is not None:
             self._supervisor.stop()
             self._supervisor = None
         self._close_terminal()
-        if self._scratch is not None:
-            self._scratch.remove()
-            self._scratch = None
 
-    def _check(self, interpreter: Interpreter) -> None:
-        if self._wanted.repl == "native" and interpreter.release < NATIVE_VERSION:
-            raise InterpreterTooOldError(
-                f"repl=native needs MicroPython 1.27 or later, this is {interpreter.version}",
-                version=interpreter.version,
-                hint="leave repl=native out",
-            )
+    def _say(self, text: bytes) -> None:
+        """Print ``text`` as if the board had."""
+        os.write(self._terminal, text)
 
-    def _supervise(self, interpreter: Interpreter) -> None:
-        root = self._make_root()
-        native = self._wanted.repl == "native"
-        argv = self._native_command if native else self._own_command
-
-        def command(start: Start) -> tuple[str, ...]:
-            set_idle(self._terminal)
-            heap = ("-X", f"heapsize={self._wanted.heap}") if self._wanted.heap else ()
-            return (*interpreter.argv, *heap, *argv(root, start))
-
-        self._supervisor = Supervisor(
-            command, os.ttyname(self._terminal), self._gone, resets=NATIVE_RESETS if native else RESETS
-        )
-        self._supervisor.start()
-
-    def _own_command(self, root: Path, start: Start) -> tuple[str, ...]:
-        program = str(firmware.directory() / "unix_repl.py")
-        unique = hashlib.sha256(self.identity.encode()).hexdigest()[:16]
-        return (program, str(root), start.value, unique, *map(str, NUMBERS))
-
-    def _native_command(self, root: Path, start: Start) -> tuple[str, ...]:
-        if start is Start.SOFT:
-            os.write(self._terminal, b"MPY: soft reboot\r\n")
-        return ("-i", "-c", firmware.native_root(root))
-
-    def _make_root(self) -> Path:
-        root = self._wanted.root
-        try:
-            if root is None:
-                self._scratch = Scratch()
-                root = self._scratch.path
-            else:
-                root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SimulatorError(f"no directory for the board's files: {error}") from error
-        return root
+    def _start_command(self, start: Start) -> tuple[str, ...]:
+        set_idle(self._terminal)
+        return self._command(start)
 
     def _gone(self, reason: LinkLostError) -> None:
         # Without the board's side a reader of ours comes to an end, after what the board had printed.
@@ -132,12 +106,3 @@ class Instance:
         if self._terminal >= 0:
             os.close(self._terminal)
             self._terminal = -1
-
-
-def _identity(wanted: SimUrl) -> str:
-    # Two openers of one directory would be one board, so they share its lock; else every private board is another.
-    if wanted.name is not None:
-        return f"sim:{wanted.name}"
-    if wanted.root is None:
-        return f"sim:{secrets.token_hex(8)}"
-    return f"sim:{hashlib.sha256(os.fsencode(wanted.root)).hexdigest()[:16]}"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from devsession.errors import LinkLostError, SimulatorError
 from devsession.simulator import registry
-from devsession.simulator.instance import Instance
 from devsession.simulator.interpreter import Progress
+from devsession.simulator.kinds import make_instance
 from devsession.simulator.openings import Openings
 from devsession.simulator.pseudo_terminal import open_pair, set_idle
 from devsession.simulator.url import SimUrl
@@ -43,7 +43,7 @@ async def serve(
         if not lost.done():
             lost.set_exception(reason)
 
-    instance = Instance(wanted, gone)
+    instance = make_instance(wanted, gone)
     with contextlib.ExitStack() as stack:
         client, path = _open_client_side(stack)
         if wanted.name is not None:
@@ -111,7 +111,9 @@ class Pump:
             data = os.read(self._board, READ_SIZE)
         except BlockingIOError:
             return
-        except OSError:  # its end; why is told by the instance
+        except OSError:  # its end, as an empty read is; why is told by the instance
+            data = b""
+        if not data:
             self._loop.remove_reader(self._board)
             return
         if self._serving and self._has_client():
@@ -188,7 +190,9 @@ def _open_client_side(stack: contextlib.ExitStack) -> tuple[int, str]:
 
 @contextlib.contextmanager
 def _linked(link: Path, path: str) -> Iterator[None]:
-    if link.exists():
+    # One to our own path was left behind too, by a server before us on the same terminal.
+    ours = link.is_symlink() and str(link.readlink()) == path
+    if link.exists() and not ours:
         raise SimulatorError(f"{link} exists already and is not a link that was left behind", phase="serve")
     try:
         link.unlink(missing_ok=True)

@@ -37,8 +37,9 @@ NATIVE_RESETS = {0: Start.SOFT}
 class Supervisor:
     """Runs interpreters one after the other on the terminal at path ``terminal``.
 
-    ``command`` gives the argument list for a start, ``resets`` says what exit codes ask for, ``gone`` is told once when the board will
-    not come up again. All on one loop.
+    ``command`` gives the argument list for a start, or raises SimulatorError; ``resets`` says what exit codes ask for, every other end is a
+    crash, and so many ``crashes`` within ten seconds are too many. ``gone`` is told once when the board will not come up again. All on one
+    loop.
     """
 
     def __init__(
@@ -47,7 +48,8 @@ class Supervisor:
         terminal: str,
         gone: Callable[[LinkLostError], None],
         *,
-        resets: Mapping[int, Start] = RESETS,
+        resets: Mapping[int, Start],
+        crashes: int,
     ) -> None:
         self._command = command
         self._terminal = terminal
@@ -55,7 +57,7 @@ class Supervisor:
         self._resets = resets
         self._process: TerminalProcess | None = None
         self._watchdog: Watchdog | None = None
-        self._crashes: collections.deque[float] = collections.deque(maxlen=CRASHES)
+        self._crashes: collections.deque[float] = collections.deque(maxlen=crashes)
 
     def start(self, start: Start = Start.POWER) -> None:
         """Start an interpreter; raises SimulatorError when the system refuses. Does not wait for it."""
@@ -77,6 +79,10 @@ class Supervisor:
         self.stop()
         self.start(Start.HARD)
 
+    def came_up(self) -> None:
+        """Know that the board works: the crashes before are not counted any more."""
+        self._crashes.clear()
+
     def interrupted(self) -> None:
         """Know that Ctrl-C was typed: an interpreter that never gets over it is ended, and started anew."""
         if self._watchdog is not None:
@@ -95,7 +101,9 @@ class Supervisor:
             start = Start.HARD
             self._crashes.append(time.monotonic())
             if self._is_hopeless():
-                self._give_up(f"it ended {CRASHES} times within {CRASH_WINDOW:g} s, last {_how(code)}")
+                self._give_up(
+                    f"it ended {len(self._crashes)} times within {CRASH_WINDOW:g} s, last {_how(code)}"
+                )
                 return
         try:
             self.start(start)
@@ -103,7 +111,9 @@ class Supervisor:
             self._give_up(error.message)
 
     def _is_hopeless(self) -> bool:
-        return len(self._crashes) == CRASHES and self._crashes[-1] - self._crashes[0] < CRASH_WINDOW
+        return (
+            len(self._crashes) == self._crashes.maxlen and self._crashes[-1] - self._crashes[0] < CRASH_WINDOW
+        )
 
     def _give_up(self, reason: str) -> None:
         self._gone(LinkLostError(f"the simulated board does not come up: {reason}"))

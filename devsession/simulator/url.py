@@ -1,4 +1,4 @@
-"""The URLs of simulated boards: ``sim:[NAME][?heap=SIZE][&root=PATH][&repl=own|native]``."""
+"""The URLs of simulated boards: ``sim:[NAME|KIND][?kind=KIND][&heap=SIZE][&root=PATH][&repl=own|native]``."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from urllib.parse import parse_qsl
 from devsession.errors import UsageError
 
 SCHEME = "sim:"
-# A name becomes a file name and stands in URLs, so it is kept plain; boards of another kind have these.
+# A name becomes a file name and stands in URLs, so it is kept plain; those of the kinds of boards are taken.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-OTHER_KINDS = frozenset({"circuitpython", "microbit", "mps2"})
+UNIX = "unix"
+EMULATED = frozenset({"microbit", "mps2"})
+OTHER_KINDS = frozenset({"circuitpython"})
 SIZE = re.compile(r"(\d{1,12})([kKmM]?)")
 UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
 # Below this the console itself does not fit beside a small program.
 LEAST_HEAP = 64 * 1024
-HINT = "sim:, sim:NAME, sim:?heap=256k&root=DIR&repl=native"
+HINT = "sim:, sim:NAME, sim:microbit, sim:mps2, sim:?heap=256k&root=DIR&repl=native"
 
 Repl = Literal["own", "native"]
 
@@ -29,13 +31,15 @@ class SimUrl:
 
     ``name`` of a board that somebody serves, ``None`` for a private one; ``heap`` in bytes, ``None`` for the port's own 2 MiB;
     ``root`` the directory that is its ``/``, ``None`` for one thrown away at the end; ``repl`` who answers at the prompt: devsession's
-    program (``"own"``) or the port itself (``"native"``, MicroPython 1.27 and later).
+    program (``"own"``) or the port itself (``"native"``, MicroPython 1.27 and later). ``kind`` is the unix port, which those options are
+    for, or the emulated board: ``sim:microbit`` is ``sim:?kind=microbit``, and ``sim:NAME?kind=microbit`` is how a named one is served.
     """
 
     name: str | None = None
     heap: int | None = None
     root: Path | None = None
     repl: Repl = "own"
+    kind: str = UNIX
 
     @classmethod
     def parse(cls, url: str) -> SimUrl:
@@ -49,7 +53,8 @@ class SimUrl:
             raise UsageError(f"simulated boards of the kind {name!r} are not in this version", board=url)
         options = _options(query, url)
         return cls(
-            name=name or None,
+            name=None if name in EMULATED else name or None,
+            kind=_kind(name, options, url),
             heap=_heap(options["heap"], url) if "heap" in options else None,
             root=_root(options["root"], url) if "root" in options else None,
             repl=_repl(options["repl"], url) if "repl" in options else "own",
@@ -59,10 +64,23 @@ class SimUrl:
 def _options(query: str, url: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in {"heap", "root", "repl"} or key in options:
+        if key not in {"heap", "root", "repl", "kind"} or key in options:
             raise UsageError(f"option {key!r} is unknown or given twice", board=url, hint=HINT)
         options[key] = value
     return options
+
+
+def _kind(name: str, options: dict[str, str], url: str) -> str:
+    kind = options.get("kind", name if name in EMULATED else UNIX)
+    if kind not in {UNIX, *EMULATED} or (name in EMULATED and name != kind):
+        raise UsageError(
+            f"kind={kind} is none of {', '.join(sorted({UNIX, *EMULATED}))}", board=url, hint=HINT
+        )
+    if kind != UNIX and (given := options.keys() - {"kind"}):
+        raise UsageError(
+            f"an emulated board has no {', '.join(sorted(given))} to choose", board=url, hint=HINT
+        )
+    return kind
 
 
 def _heap(text: str, url: str) -> int:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.session import listeners, manager, session
 from devsession.session.cleanup import Held, Resource
+from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
 from devsession.session.profile_report import ProfileReport
+from devsession.session.reconnect import Reconnect
 from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 from devsession.session.states import ConnectionState, StateChange
@@ -80,6 +82,8 @@ class DeviceSession(Block[session.DeviceSession]):
     method = Part(Methods)
     thread = Part(Threads)
 
+    prepare = waits(session.DeviceSession.prepare)
+    use_shared = asks(session.DeviceSession.use_shared)
     exec = waits(session.DeviceSession.exec)
     eval = waits(session.DeviceSession.eval)
     run = waits(session.DeviceSession.run)
@@ -96,8 +100,6 @@ class DeviceSession(Block[session.DeviceSession]):
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
         return self._loop.ask(lambda: self._original.push_cleanup(lambda: in_thread(function)))
 
-    prepare = waits(session.DeviceSession.prepare)
-    use_shared = asks(session.DeviceSession.use_shared)
     push_on_board = asks(session.DeviceSession.push_on_board)
     release = waits(session.DeviceSession.release)
     end = waits(session.DeviceSession.end)
@@ -109,20 +111,33 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     As ``devsession.DeviceSessionManager``, for any number of threads. ``state_changed`` tells each change of ``state`` to listeners.
     """
 
-    def __init__(self, communicator: Board, *, shared: SharedVariables | None = None) -> None:
-        made = manager.DeviceSessionManager(communicator._original, shared=shared)
+    def __init__(
+        self,
+        communicator: Board,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+    ) -> None:
+        made = manager.DeviceSessionManager(communicator._original, shared=shared, reconnect=reconnect)
         super().__init__(made, communicator._loop)
 
     @classmethod
-    def open(cls, url: str, *, shared: SharedVariables | None = None, **options: Any) -> Self:
+    def open(
+        cls,
+        url: str,
+        *,
+        shared: SharedVariables | None = None,
+        reconnect: Reconnect | None = None,
+        **options: Any,
+    ) -> Self:
         """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options), shared=shared)
+        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
 
     board = Part(Board)
     shared = Fact[SharedVariables]()
     state = Fact[ConnectionState]()
     state_changed = Part(Listeners[StateChange])
-    capabilities_changed = Part(Listeners[manager.CapabilitiesChange])
+    capabilities_changed = Part(Listeners[CapabilitiesChange])
     method = Part(Methods)
 
     @property
@@ -137,6 +152,7 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
         return tuple(DeviceSession.of(one, self._loop) for one in found)
 
     connect = waits(manager.DeviceSessionManager.connect)
+    wait_for = waits(manager.DeviceSessionManager.wait_for)
     close = waits(manager.DeviceSessionManager.close)
     refresh = waits(manager.DeviceSessionManager.refresh)
     measure = waits(manager.DeviceSessionManager.measure)

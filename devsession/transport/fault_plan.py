@@ -7,6 +7,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from devsession.errors import UsageError
 from devsession.transport.recording import Direction
 
 
@@ -56,8 +57,14 @@ class FaultPlan:
     ) -> FaultPlan:
         """Return a plan drawn from ``seed``: ``rates`` are faults per byte and direction, within the first ``reach`` bytes of each.
 
-        Delays last up to ``longest_delay`` seconds; drops and doubles take up to 8 bytes.
+        Delays last up to ``longest_delay`` seconds; drops and doubles take up to 8 bytes. Raises UsageError for a rate that is not
+        from 0, for none, to 1.
         """
+        for kind, rate in rates.items():
+            if not 0 <= rate <= 1:
+                raise UsageError(
+                    f"{rate} is no rate of {kind.value}", hint="faults per byte: from 0, for none, to 1"
+                )
         drawn = random.Random(seed)  # noqa: S311 - reproducible is what it has to be
         faults = []
         for kind in FaultKind:

@@ -193,7 +193,7 @@ class RemoteTransport(Transport):
         lost = LinkLostError(
             f"the link was lost: {reason}",
             board=self.url,
-            hint="is the server still running, and the board attached to it?",
+            hint="is the server still running, and the board attached to it? one that allows one client at a time hangs up on a second",
         )
         self._finish(lost, lost)
 

@@ -115,6 +115,7 @@ class RemoteThreads:
         # Timeouts once and here: later each assignment costs 151 ms on rfc2217, and a write timeout is not supported there.
         port = serial.serial_for_url(self._address.url, do_not_open=True, baudrate=BAUDRATE, timeout=0)
         self._port = port
+        _hush(port)
         try:
             port.open()
         except ENDINGS as error:
@@ -158,6 +159,20 @@ class RemoteThreads:
         except ENDINGS:
             # The reader finds the end, behind what has arrived before it.
             self._cut_off()
+
+
+def _hush(port: Any) -> None:
+    """Have the thread that pyserial reads RFC 2217 with end without a traceback; that it ended is noticed, and told in words."""
+    read = getattr(port, "_telnet_read_loop", None)
+    if read is None:
+        return
+
+    def quietly() -> None:
+        with contextlib.suppress(*ENDINGS):
+            read()
+
+    # Found on this port before its class: no other is touched.
+    port._telnet_read_loop = quietly  # noqa: SLF001
 
 
 def _end(port: Any, connection: socket.socket | None, writer: threading.Thread) -> None:

@@ -2,19 +2,24 @@
 
 import asyncio
 import itertools
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from devsession import connect
 from devsession.board.board import Board
+from devsession.board.rescue import rescue
 from devsession.board.resets import Ran, Reset, read_start
 from devsession.board.switches import Rung
 from devsession.errors import (
     BoardSwappedError,
     DeadlineError,
     DeviceError,
+    LinkClosedError,
     LinkLostError,
+    RawReplError,
     RecoveryError,
     UsageError,
 )
@@ -88,6 +93,37 @@ async def test_a_board_that_is_only_listened_to_is_not_disturbed(files: Path):
         for _ in range(5):
             await board.expect("on\r\n")
         assert b"KeyboardInterrupt" not in bytes(board.output)
+
+
+@pytest.mark.parametrize("start", [Board.reset, Board.boot, Board.catch])
+async def test_a_board_that_was_not_opened_is_told_at_once(start):
+    with pytest.raises(LinkClosedError, match="not attached"):
+        await start(connect("sim:"))
+
+
+async def test_a_kind_may_be_named_by_its_value(files: Path):
+    async with connect(f"sim:?root={files}") as board:
+        assert (await board.reset("soft")).kind is Reset.SOFT
+        assert board.can("line")
+        for refused in (board.reset, board.boot):
+            with pytest.raises(UsageError, match="'hard' is no kind of reset") as caught:
+                await refused("hard")
+            assert "raw-soft, soft, machine, line, power" in (caught.value.hint or "")
+        assert await board.eval("1") == 1
+
+
+async def test_a_rescue_has_one_deadline():
+    # A terminal at which nobody is.
+    master, slave = os.openpty()
+    try:
+        async with connect(os.ttyname(slave), listen=True) as board:
+            begun = time.monotonic()
+            with pytest.raises(RawReplError):
+                await rescue(board, 2.0)
+            assert time.monotonic() - begun < 3.5
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 async def test_a_switch_that_is_not_there_is_told():

@@ -305,6 +305,36 @@ async def test_a_file_that_is_no_cassette_is_not_overwritten(tmp_path: Path):
             pass
 
 
+async def test_a_board_that_is_not_there_leaves_a_cassette_as_it_was(tmp_path: Path):
+    good, new = tmp_path / "good.cassette", tmp_path / "new.cassette"
+    async with connect("sim:", record=good) as board:
+        await board.eval("1")
+    before = good.read_bytes()
+    # In a process of its own: this one would only add to it.
+    for path in (good, new):
+        command = [
+            sys.executable,
+            "-m",
+            "devsession",
+            "record",
+            str(path),
+            "-b",
+            "/dev/ttyACM99",
+            "exec",
+            "1",
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 3
+        assert "there is no port /dev/ttyACM99" in done.stderr
+    assert good.read_bytes() == before
+    assert not new.exists()
+    command = [sys.executable, "-m", "devsession", "record", str(good), "-b", "sim:", "eval", "2"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "2\n"
+    assert len(tape.read(good).links) == 1
+    async with connect(f"replay:{good}") as board:
+        assert await board.eval("2") == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 async def test_a_full_disk_ends_the_recording_with_an_error(tmp_path: Path):
     path = tmp_path / "full.cassette"

@@ -197,6 +197,45 @@ def test_a_slow_reader_gets_everything(program):
     assert lines == [*(f"line {i}".encode() for i in range(20000)), b""]
 
 
+def test_a_reader_that_takes_nothing_does_not_hold_up_a_timeout(program):
+    path = program("while True: print('x' * 100)")
+    command = [*DEVSESSION, "-b", "sim:", "run", path, "--timeout", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.wait(15) == 124
+        assert process.stderr is not None
+        assert b"did not end within 1 s" in process.stderr.read()
+
+
+def test_a_reader_that_takes_nothing_does_not_keep_the_board(tmp_path: Path):
+    link = tmp_path / "board"
+    serve = [*DEVSESSION, "sim", "serve", "--path", str(link)]
+    flood = [
+        *DEVSESSION,
+        "-b",
+        str(link),
+        "exec",
+        "--timeout",
+        "10",
+        "for i in range(20000): print('line', i)",
+    ]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        try:
+            with subprocess.Popen(flood, stdout=subprocess.PIPE) as process:
+                assert process.stdout is not None
+                first = process.stdout.readline()
+                # While the program runs the board is held; afterwards it is free, although its output still waits here.
+                codes = (devsession("-b", str(link), "exec", "1").returncode for _ in range(100))
+                assert next(code for code in codes if code != 3) == 0
+                assert process.poll() is None
+                lines = (first + process.stdout.read()).split(b"\n")
+                assert lines == [*(f"line {i}".encode() for i in range(20000)), b""]
+                assert process.wait(10) == 0
+        finally:
+            server.send_signal(signal.SIGINT)
+
+
 def test_bytes_pass_to_a_pipe_as_they_are(program):
     path = program("import sys\nsys.stdout.buffer.write(bytes(range(256)))")
     done = subprocess.run(
@@ -291,6 +330,15 @@ def test_help_teaches():
         assert done.returncode == 0
         assert done.stdout.startswith("Usage: ")
     assert devsession("--version").stdout.strip() == "0.1.0"
+
+
+def test_little_is_imported_while_ctrl_c_is_still_a_traceback():
+    script = (
+        "import sys\nbefore = set(sys.modules)\nimport devsession\n"
+        "print(*sorted({'typing', 'enum', 're', 'collections'} & (set(sys.modules) - before)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_help_and_exec_import_nothing_heavy():

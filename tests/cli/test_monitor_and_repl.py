@@ -1,5 +1,6 @@
 """Watching boards, working at their prompt, and starting them anew from the command line, as whole processes."""
 
+import fcntl
 import json
 import os
 import pty
@@ -59,6 +60,23 @@ def test_monitor_tells_times(root: Path):
     assert abs(pieces[0]["time"] - time.time()) < 60
 
 
+def test_characters_that_come_in_pieces(tmp_path: Path):
+    bytewise = (
+        "import sys, time\nwhile True:\n for byte in 'température 20€\\n'.encode():\n"
+        "  sys.stdout.buffer.write(bytes([byte]))\n  time.sleep(0.003)\n"
+    )
+    (tmp_path / "main.py").write_text(bytewise, "utf-8")
+    url = f"sim:?root={tmp_path}"
+    watch = ["-b", url, "monitor", "--reset", "hard", "--timeout", "10"]
+    done = devsession(*watch, "--until", "température 20€")
+    assert done.returncode == 0
+    done = devsession(*watch, "--json", "--until", "(?s)20.*20€")
+    assert done.returncode == 0
+    text = "".join(json.loads(line)["text"] for line in done.stdout.splitlines())
+    assert text.count("température 20€") == 2
+    assert "\\x" not in text
+
+
 def test_reset_tells_what_ran(tmp_path: Path):
     (tmp_path / "main.py").write_text("print('main')\n")
     url = f"sim:?root={tmp_path}"
@@ -97,7 +115,15 @@ def test_the_clock_is_set_and_read():
 def test_a_board_without_boot_loader_says_so():
     done = devsession("-b", "sim:", "bootloader")
     assert done.returncode == 1
-    assert "AttributeError" in done.stderr
+    assert "this firmware does not do: it lacks a function that starts its boot loader" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("flags", [["--soft", "--run"], ["--run", "--hard"]])
+def test_resets_of_two_kinds_at_once_are_refused(flags: list[str]):
+    done = devsession("-b", "sim:", "reset", *flags)
+    assert done.returncode == 2
+    assert "choose one" in done.stderr
 
 
 class serving:  # noqa: N801 - reads as a statement
@@ -189,6 +215,59 @@ def test_the_terminal_is_put_back_on_every_way_out(repl: Terminal, number: int, 
     repl.process.send_signal(number)
     assert repl.process.wait(10) == code
     assert repl.is_as_before()
+
+
+FLOOD = b"while True: print('x' * 100)\r\r"
+
+
+def test_a_terminal_that_nobody_reads_holds_nothing_up(repl: Terminal):
+    repl.until(b">>> ")
+    repl.type(FLOOD)
+    repl.until(b"x" * 100)
+    await_full(repl.master)
+    repl.process.send_signal(signal.SIGTERM)
+    assert repl.process.wait(10) == 143
+    assert repl.is_as_before()
+
+
+@pytest.mark.parametrize("command", [["exec", FLOOD.decode()], ["monitor"]])
+def test_other_commands_on_a_terminal_that_nobody_reads(command: list[str], tmp_path: Path):
+    (tmp_path / "main.py").write_bytes(FLOOD)
+    terminal = Terminal("-b", f"sim:?root={tmp_path}", *command)
+    try:
+        await_full(terminal.master)
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.process.wait(10) == 143
+    finally:
+        terminal.close()
+
+
+def test_a_terminal_that_is_closed_ends_the_repl(tmp_path: Path):
+    master, slave = pty.openpty()
+    with (tmp_path / "said").open("w+b") as said:
+        process = subprocess.Popen(
+            [*DEVSESSION, "-b", "sim:", "repl"], stdin=slave, stdout=slave, stderr=said
+        )
+        os.close(slave)
+        seen = b""
+        while b">>> " not in seen:
+            seen += os.read(master, 4096)
+        # It is not the terminal that controls the process, so no signal comes with its end.
+        os.close(master)
+        assert process.wait(10) == 129
+        said.seek(0)
+        assert b"Traceback" not in said.read()
+
+
+def await_full(master: int) -> None:
+    """Wait until a terminal holds what it can hold: the kernel's 64 KiB at most, and nothing more comes."""
+    before, waiting = -1, 0
+    while waiting == 0 or waiting != before:
+        time.sleep(0.3)
+        before, waiting = (
+            waiting,
+            int.from_bytes(fcntl.ioctl(master, termios.FIONREAD, b"1234"), sys.byteorder),
+        )
 
 
 def test_the_repl_finds_its_board_again(tmp_path: Path):

@@ -72,6 +72,27 @@ def test_a_cassette_that_is_not_there_is_no_board(command: tuple[str, ...]):
     assert "No such file" in done.stderr
 
 
+@pytest.mark.parametrize("way", ["before", "behind", "environment"])
+def test_what_is_played_is_not_recorded_again(recorded: Path, tmp_path: Path, way: str):
+    url = f"replay:{recorded}"
+    before, behind, variables = {
+        "before": (("-b", url), (), {}),
+        "behind": ((), ("-b", url), {}),
+        "environment": ((), (), {"DEVSESSION_BOARD": url}),
+    }[way]
+    done = devsession(*before, "record", tmp_path / "n", "exec", "1", *behind, **variables)
+    assert done.returncode == 2
+    assert "not recorded again" in done.stderr
+    assert not (tmp_path / "n").exists()
+
+
+def test_a_recording_in_a_recording_is_refused(tmp_path: Path):
+    done = devsession("record", tmp_path / "n", "record", tmp_path / "o", "-b", "sim:", "exec", "1")
+    assert done.returncode == 2
+    assert "one recording at a time" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_without_a_command_there_is_nothing_to_record(tmp_path: Path):
     assert devsession("record", tmp_path / "a").returncode == 2
     assert devsession("record", tmp_path / "a", "nonsense").returncode == 2

@@ -50,6 +50,16 @@ def test_install_tells_the_interpreter():
     assert found["version"] in devsession("sim", "install")
 
 
+def test_install_says_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = subprocess.run(
+        [*DEVSESSION, "sim", "install", "microbit"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert "sudo apt install qemu-system-arm" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_served_board_is_found_by_path_link_and_name(tmp_path: Path):
     link = tmp_path / "board"
     with serving("bench", "--path", str(link)) as port:
@@ -60,6 +70,26 @@ def test_a_served_board_is_found_by_path_link_and_name(tmp_path: Path):
         assert json.loads(devsession("sim", "list", "--json")) == [{"board": "sim:bench", "port": port}]
     assert not link.exists()
     assert devsession("sim", "list") == ""
+
+
+def test_the_link_of_a_server_that_was_killed_is_taken_over(tmp_path: Path):
+    link = tmp_path / "board"
+    command = [*DEVSESSION, "sim", "serve", "bench", "--path", str(link)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as killed:
+        assert killed.stdout is not None
+        killed.stdout.readline()
+        killed.kill()
+    assert link.is_symlink()
+    # Most often it gets the terminal that the link leads to already.
+    with serving("bench", "--path", str(link)) as port:
+        assert os.readlink(link) == port
+        refused = subprocess.run(
+            [*DEVSESSION, "sim", "serve", "--path", str(link)], capture_output=True, text=True, check=False
+        )
+        assert refused.returncode == 3
+        assert "not a link that was left behind" in refused.stderr
+        assert os.readlink(link) == port
+    assert not link.is_symlink()
 
 
 def test_the_port_stays_across_resets(tmp_path: Path):

@@ -27,6 +27,7 @@ from devsession.protocol.states import BUSY, TRANSITIONS, Move, State
         ),
         (b"\r\npaste mode; Ctrl-C to cancel, Ctrl-D to finish\r\n=== ", "paste-mode"),
         (b">>> if True:\r\n...     x\r\n... ", "half-typed"),
+        (b"\r\x03\r\x01\x03\r\x01", "echo"),
         (b"tick\r\ntick\r\ntick\r\n", "busy"),
         (b"\xf0\x9f\xfe\x80\x00\xf8\xe0\x80\x98\x00\xfe", "wrong-baud"),
         (b"debian login: ", "not-micropython"),

@@ -13,6 +13,7 @@ from devsession.errors import DeviceError, RemoteProtocolError, SessionEndedErro
 from devsession.session import paths
 from devsession.session.file_access import PIECE_MOST
 from devsession.session.manager import DeviceSessionManager
+from devsession.session.metadata import FileFacts
 from devsession.session.session import DeviceSession
 
 ALL_BYTES = bytes(range(256))
@@ -239,10 +240,32 @@ async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
 
 async def test_little_heap_means_small_pieces():
     async with DeviceSessionManager.open("sim:?heap=200k") as manager, manager.session() as session:
-        await session.exec("hog = [bytearray(1000) for _ in range(50)]")
+        await session.exec("hog = bytearray(20000)")
         data = os.urandom(5000)
         await session.files.write("/x", data)
         assert await session.files.read("/x") == data
+
+
+@pytest.mark.parametrize("heap", [4000, 20000, 100_000, 2_000_000])
+async def test_boards_without_raw_paste(manager: DeviceSessionManager, heap: int):
+    async with manager.session() as session:
+        await session.files.exists("/")
+        manager.board._prompt.interpreter.raw_paste = False
+        manager.board._prompt.interpreter.free_heap = heap
+        manager._commons.files.facts = FileFacts(manager._commons.files.facts.functions, heap)
+        for data in (bytes(7000), b"\\" * 7000, os.urandom(7000)):
+            await session.files.write("/x", data)
+            assert await session.files.read("/x") == data
+
+
+async def test_a_piece_that_is_too_much_is_read_in_halves(session: DeviceSession):
+    await session.files.write("/x", ALL_BYTES * 20)
+    await session.exec(
+        "import builtins, sys\nclass Little:\n def __init__(s, f): s.f = f\n def close(s): s.f.close()\n def seek(s, n): s.f.seek(n)\n"
+        " def read(s, n):\n  if n > 100: raise MemoryError\n  return s.f.read(n)\n"
+        "class Builtins: pass\nb = Builtins()\nb.open = lambda p, m, o=open: Little(o(p, m))\nsys.modules['builtins'] = b"
+    )
+    assert await session.files.read("/x") == ALL_BYTES * 20
 
 
 async def test_writers_and_readers_of_one_file_never_see_half(manager: DeviceSessionManager):

@@ -146,6 +146,17 @@ async def test_a_file_that_cannot_be_placed(manager: DeviceSessionManager):
     assert caught.value.report.files == (PlacedFile("/fine", 1, True),)
 
 
+async def test_a_variable_that_the_board_cannot_hold(metered, monkeypatch):
+    profile = SessionProfile(variables={"x": 0.5}, files={"/x": b"1"})
+    session = metered.manager.create_session(profile=profile)
+    monkeypatch.setattr(session, "widths", lambda: (0, None))
+    with pytest.raises(UsageError, match="x cannot be sent to the board: this board has no floats"):
+        await session.prepare()
+    assert session.profile_report.failures[0].part == "variables"
+    assert metered.turns() == 0
+    await session.end()
+
+
 async def test_after_a_reset_it_is_applied_again(manager: DeviceSessionManager):
     told: list[str] = []
     async with manager.session(profile=PROFILE) as session:

@@ -51,8 +51,7 @@ async def test_they_come_with_the_next_program(metered):
         shared.set("offset", [1.5, "a"])
         assert (await one.run("print(gain, offset)")).output == "4 [1.5, 'a']\n"
         shared.set("gain", 5)
-        async for text in one.stream("print(gain)"):
-            assert text == "5\n"
+        assert "".join([text async for text in one.stream("print(gain)")]) == "5\n"
         shared.remove("gain")
         assert metered.turns() == 5
         with pytest.raises(DeviceError, match="NameError"):
@@ -99,10 +98,50 @@ async def test_a_program_that_failed_may_not_have_set_them(metered):
     with pytest.raises(DeviceError, match="SyntaxError"):
         await session.exec("x = = 1")
     assert await session.eval("a") == 1
+    shared.set("a", 2)
+    assert (await session.run("x = = 1")).error is not None
+    assert await session.eval("a") == 2
     shared.remove("a")
     with pytest.raises(DeviceError, match="SyntaxError"):
         await session.exec("x = = 1")
     assert not await session.device.is_defined("a")
+
+
+async def test_what_is_no_expression_is_none_behind_them_either(metered):
+    shared, session = metered.manager.shared, metered.session
+    session.use_shared("a")
+    for expression in ("1),(2", "x = 1", "", "1 # what\n), (2"):
+        shared.set("a", 1)
+        with pytest.raises(UsageError, match="not a single expression"):
+            await session.eval(expression)
+    assert metered.turns() == 0
+    shared.set("a", 2)
+    assert await session.eval("   a\n   ") == 2
+
+
+async def test_a_name_that_is_used_while_another_is_on_its_way(metered):
+    shared, session = metered.manager.shared, metered.session
+    shared.set("a", 1)
+    shared.set("b", 2)
+    session.use_shared("a")
+    under_way = asyncio.create_task(session.eval("a"))
+    await asyncio.sleep(0)
+    session.use_shared("b")
+    assert await under_way == 1
+    assert await session.eval("a, b") == (1, 2)
+
+
+async def test_what_the_board_cannot_hold_is_told_before_a_byte_is_sent(metered, monkeypatch):
+    shared, session = metered.manager.shared, metered.session
+    monkeypatch.setattr(session, "widths", lambda: (32, 31))
+    session.use_shared("a")
+    shared.set("a", 1 << 40)
+    for call in (lambda: session.exec("x = 1"), lambda: session.eval("1"), lambda: session.run("x = 1")):
+        with pytest.raises(UsageError, match=r"shared a cannot be sent to the board: .*31 bits"):
+            await call()
+    assert metered.turns() == 0
+    shared.set("a", 1 << 20)
+    assert await session.eval("a") == 1 << 20
 
 
 async def test_what_is_started_has_them_too(metered):

@@ -163,7 +163,10 @@ async def test_the_distributions_package_is_fetched_once_and_then_found(
         "sim:?what=1",
         "sim:?heap=1m&heap=2m",
         "sim:?repl=odd",
-        "sim:mps2",
+        "sim:circuitpython",
+        "sim:mps2?heap=64k",
+        "sim:mps2?kind=microbit",
+        "sim:bench?kind=esp32",
     ],
 )
 def test_urls_that_cannot_be_are_refused(url: str):
@@ -174,6 +177,9 @@ def test_urls_that_cannot_be_are_refused(url: str):
 def test_urls_are_read(tmp_path: Path):
     wanted = SimUrl.parse(f"sim:bench?heap=256k&root={tmp_path}&repl=native")
     assert (wanted.name, wanted.heap, wanted.root, wanted.repl) == ("bench", 256 * 1024, tmp_path, "native")
+    assert SimUrl.parse("sim:bench?kind=unix&heap=256k") == SimUrl("bench", heap=256 * 1024)
+    assert SimUrl.parse("sim:microbit") == SimUrl.parse("sim:?kind=microbit") == SimUrl(kind="microbit")
+    assert SimUrl.parse("sim:bench?kind=mps2") == SimUrl("bench", kind="mps2")
 
 
 def test_names_of_boards_nobody_serves_any_more_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -50,7 +50,7 @@ INTERNAL: dict[type, set[str]] = {
     OutputTail: {"append"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
-        *("next_handle", "perform", "ready", "url", "use", "widths"),
+        *("next_handle", "perform", "ready", "restore", "url", "use", "widths"),
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
     files.DeviceFiles: {"looking"},

@@ -81,7 +81,7 @@ def test_handles(manager: DeviceSessionManager):
         file = session.part.file("notes", "w")
         assert file.write("text") == 4
         session.part.temporary_directory("scratch")
-        assert [held.type for held in session.resources] == ["reference", "reference", "temporary directory"]
+        assert [held.type for held in session.resources] == ["pin", "open file", "temporary directory"]
 
 
 def test_shared_variables(manager: DeviceSessionManager):

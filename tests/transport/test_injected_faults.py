@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_descriptor import Inbox
 
-from devsession.errors import LinkClosedError, LinkLostError
+from devsession.errors import LinkClosedError, LinkLostError, UsageError
 from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
 from devsession.transport.faults import FaultyTransport
 from devsession.transport.recording import Direction
@@ -60,6 +60,17 @@ async def test_later_bytes_wait_for_those_before(kind: FaultKind):
     assert inbox.data == TEXT[:4]
     await inbox.until(lambda: inbox.data == TEXT)
     await link.close()
+
+
+@pytest.mark.parametrize("rate", [-1, -1e-9, 2, float("nan"), float("inf")])
+def test_what_is_no_rate(rate: float):
+    with pytest.raises(UsageError, match="rate of drop"):
+        FaultPlan.seeded(1, {FaultKind.DROP: rate})
+
+
+def test_a_rate_of_nothing_and_one_of_everything():
+    assert not FaultPlan.seeded(1, {FaultKind.DROP: 0}).faults
+    assert len(FaultPlan.seeded(1, {FaultKind.FLIP: 1}, reach=1000).of(UP)) > 500
 
 
 async def test_draining_waits_for_what_is_delayed():

@@ -12,7 +12,7 @@ import pytest
 import ser2net
 from relay import Relay, listening
 
-from devsession import DeadlineError, DeviceError, LinkLostError, NegotiationError, connect
+from devsession import DeadlineError, DeviceError, LinkLostError, NegotiationError, RawReplError, connect
 from devsession.simulator.interpreter import find_interpreter
 
 STREAMED = 20_000_000
@@ -74,6 +74,27 @@ async def test_a_board_behind_ser2net_plainly_and_with_rfc2217(served: str, tmp_
         hint = caught.value.hint
         assert hint == f"rfc2217://127.0.0.1:{ports.rfc2217}?ign_set_control&timeout=0.5"
         await use(hint)
+
+
+async def test_the_second_client_of_a_server_that_allows_one(served: str, tmp_path: Path):
+    with ser2net.serving(served, tmp_path) as ports:
+        urls = (f"socket://127.0.0.1:{ports.raw}", f"rfc2217://127.0.0.1:{ports.rfc2217}?ign_set_control")
+        for url in urls:
+            async with connect(url, listen=True):
+                process = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-m", "devsession", "-b", url, "exec", "1"), stderr=subprocess.PIPE
+                )
+                said = (await process.communicate())[1].decode()
+            assert process.returncode in {3, 4}
+            assert "one client" in said
+            assert "Traceback" not in said
+
+
+async def test_a_loop_is_told_as_what_it_is():
+    async with connect("loop://", listen=True) as board:
+        with pytest.raises(RawReplError, match="comes back") as caught:
+            await board.attach(1)
+    assert caught.value.verdict == "echo"
 
 
 async def test_a_board_behind_a_plain_relay(served: str):

@@ -1,6 +1,7 @@
 """Links through pyserial's URL handlers: their URLs, their failures, and servers that misbehave."""
 
 import asyncio
+import random
 import socket
 import threading
 import time
@@ -269,6 +270,32 @@ async def test_a_server_of_rfc2217_that_stopped_reading_does_not_hold_up_the_clo
         await transport.close(1.0)
         await inbox.until(lambda: inbox.ends)
         assert inbox.ends == [None]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"\xff\xf0", b"\xff\xfa\x2c\xff\xf0", random.Random(7).randbytes(4096).replace(b"\xff", b"\xff\xf0")],
+)
+async def test_a_server_of_nonsense_has_no_thread_print_a_traceback(
+    said: bytes, monkeypatch: pytest.MonkeyPatch
+):
+    failures: list[threading.ExceptHookArgs] = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    before = set(threading.enumerate())
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await reader.read()
+        writer.close()
+
+    async with listening(talk) as port:
+        remote = link(f"rfc2217://127.0.0.1:{port}?timeout=0.3")
+        with pytest.raises(NegotiationError):
+            await remote.open(Inbox())
+        await remote.close()
+    for thread in set(threading.enumerate()) - before:
+        await asyncio.to_thread(thread.join, THREADS_TIMEOUT)
+    assert not failures
 
 
 async def test_a_server_that_goes_away_is_a_loss_with_rfc2217_too():
