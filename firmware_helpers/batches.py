@@ -1,4 +1,4 @@
-# What a generator on the board gives, in batches: one call each. Sent as a method (devsession/session/deployed.py).
+# What a generator on the board gives, in batches: one call each. Sent as a method (devsession/session/generators.py).
 # Gives None when there is no such generator, or no method of that key to make one.
 # Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 def batch_of(held, name, most, limit, key=None, start=None):

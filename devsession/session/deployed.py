@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
@@ -15,9 +13,7 @@ from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.methods.method import Method
-from devsession.protocol.records import NONCE_BITS
 from devsession.session import homes
-from devsession.session.batches import Batches
 from devsession.session.homes import BoardHome, Home
 from devsession.session.locating import located
 from devsession.session.references import Path, expression_of, session_of
@@ -30,11 +26,10 @@ ATTEMPTS = 2
 # The functions that stand before the method's in a traceback of its call.
 CALL = frozenset({"<module>"})
 # The method that a call is about, and the functions before it.
-_Within = tuple[Method, frozenset[str]]
+Within = tuple[Method, frozenset[str]]
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_T = TypeVar("_T")
 
 
 class User(Protocol):
@@ -98,7 +93,7 @@ class Deployed:
         """Return the same method with other options: ``read.options(timeout=60)(8)``."""
         return type(self)(self.method, self._home, self._user, replace(self._options, **changed))
 
-    async def invoke(self, text: str, bound: inspect.BoundArguments, within: _Within | None = None) -> Any:
+    async def invoke(self, text: str, bound: inspect.BoundArguments, within: Within | None = None) -> Any:
         """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value.
 
         Where it runs another method, ``within`` says which, for tracebacks.
@@ -187,62 +182,6 @@ class DeployedFunction(Deployed, Generic[_P, _R]):
         return self.invoke(written(bound, *self._user.widths()), bound)
 
 
-class DeployedGenerator(Deployed, Generic[_P, _T]):
-    """A method that yields values: iterating over its call with ``async for`` runs it on the board, batch by batch."""
-
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Batches[_T]:
-        """Return the values that the method will yield; nothing runs before the first is asked for. Raises as for functions."""
-        bound = self._bind(args, kwargs)
-        fetch = _Fetch(self, self._home, self._user, self._options, bound)
-        return Batches(fetch.ask, lambda cleanup: self._user.hold(cleanup, "generator"))
-
-
-class _Fetch:
-    """The batches of one call of a generator."""
-
-    def __init__(
-        self, generator: Deployed, home: Home, user: User, options: Options, bound: inspect.BoundArguments
-    ) -> None:
-        self._generator = generator
-        self._home = home
-        self._batch = Deployed(_batch(), user.board_home, user, options)
-        self._bound = bound
-        self._text = written(bound, *user.widths())
-        self._name = secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS
-        self._begun = False
-
-    async def ask(self, most: int, limit: int) -> tuple[list[Any], bool]:
-        """Return the next values, at most so many, and whether there are no more; with ``most`` 0 the generator is closed."""
-        given = f"{homes.TABLE},{self._name},{most},{limit}"
-        if self._begun or not most:
-            found = await self._invoke(given) if self._begun else None
-        else:
-            found = await self._begin(given)
-        if found is None and most:
-            raise self._generator.lost()
-        return found or ([], True)
-
-    async def _begin(self, given: str) -> tuple[list[Any], bool] | None:
-        found = None
-        for _ in range(ATTEMPTS):
-            await self._home.ensure(self._generator.method)
-            self._begun = True
-            found = await self._invoke(f"{given},{self._generator.key!r},lambda f:f({self._text})")
-            if found is not None:
-                break
-            self._begun = False
-            self._home.missed(self._generator.method)
-        return found
-
-    async def _invoke(self, given: str) -> tuple[list[Any], bool] | None:
-        method = self._generator.method
-        async with self._home.calling(method):
-            found: tuple[list[Any], bool] | None = await self._batch.invoke(
-                given, self._bound, (method, CALL | {_batch().name, "<lambda>"})
-            )
-        return found
-
-
 def written(bound: inspect.BoundArguments, float_bits: int, int_bits: int | None) -> str:
     """Return arguments as source text; raises UsageError for what cannot be sent."""
     names = list(bound.signature.parameters)
@@ -254,10 +193,3 @@ def written(bound: inspect.BoundArguments, float_bits: int, int_bits: int | None
 
     positional = [text(names[min(place, len(names) - 1)], value) for place, value in enumerate(bound.args)]
     return ",".join(positional + [f"{name}={text(name, value)}" for name, value in bound.kwargs.items()])
-
-
-@functools.cache
-def _batch() -> Method:
-    from firmware_helpers.batches import batch_of
-
-    return Method.of(batch_of)

@@ -11,10 +11,10 @@ from devsession.methods.method import Kind, Method
 from devsession.session.deployed import (
     Deployed,
     DeployedFunction,
-    DeployedGenerator,
     Options,
     User,
 )
+from devsession.session.generators import DeployedGenerator
 from devsession.session.homes import Home
 from devsession.session.threads import DeployedThread, ThreadFunction, check_kind
 

@@ -132,12 +132,13 @@ class SessionHome:
             key, life = self.key(method), self._life
             if key in self._ready:
                 return
+            # What is called goes first: where it cannot be, the caller does not go.
             methods = self._reached(method)
             names = self._names(methods)
             try:
                 for called in self._of_the_board(methods):
                     await self._board_home.ensure(called)
-                await self._send([one for one in methods if not self.is_known(one)], names)
+                await self._send([one for one in reversed(methods) if not self.is_known(one)], names)
             except DeviceError:
                 if life == self._life or attempt == ATTEMPTS - 1:
                     raise

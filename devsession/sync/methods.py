@@ -7,7 +7,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
 
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.methods.method import Method
-from devsession.session import deployed, executor, threads
+from devsession.session import deployed, executor, generators, threads
 from devsession.session.threads import ThreadFunction
 from devsession.sync.loop_thread import LoopThread
 from devsession.sync.twin import Fact, Part, Twin, waits
@@ -44,7 +44,7 @@ class DeployedGenerator(Deployed, Generic[_P, _T]):
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Generator[_T, None, None]:
         """Return the values that the method will yield; nothing runs before the first is asked for. Leaving early ends it there."""
-        function = cast("deployed.DeployedGenerator[_P, _T]", self._original)
+        function = cast("generators.DeployedGenerator[_P, _T]", self._original)
         return self._loop.iterate(lambda: function(*args, **kwargs))
 
 
@@ -68,7 +68,7 @@ class DeployedThread(Deployed, Generic[_P]):
 
 _KINDS: dict[type, type[Deployed]] = {
     deployed.DeployedFunction: DeployedFunction,
-    deployed.DeployedGenerator: DeployedGenerator,
+    generators.DeployedGenerator: DeployedGenerator,
     threads.DeployedThread: DeployedThread,
 }
 
