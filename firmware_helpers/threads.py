@@ -7,7 +7,7 @@ def begin_thread(held, name, key, args):
         return False
     function = held[key]
     # whether it is to stop, whether it runs, what it raised
-    state = held[name] = [False, True, None]
+    state = held[name] = {0: False, 1: True, 2: None}
 
     def stop():
         return state[0]

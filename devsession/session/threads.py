@@ -33,7 +33,7 @@ class BoardThread:
     def __init__(self, name: int, owner: DeployedThread[Any]) -> None:
         self.name = name
         self._owner = owner
-        self._let_go = owner.hold(self.stop)
+        self.let_go = owner.hold(self.stop)
 
     def __repr__(self) -> str:
         return f"<BoardThread {self._owner.method.name}>"
@@ -47,7 +47,7 @@ class BoardThread:
 
         Raises DeadlineError when it has not stopped within ``timeout`` seconds: it runs on, and may be told again.
         """
-        await self._owner.ask(f"(lambda s:s and s.__setitem__(0,True))({self._state})")
+        await self._owner.ask(f"(lambda s:s and s.update({{0:True}}))({self._state})")
         await self.join(timeout)
 
     async def join(self, timeout: float | None = None) -> None:
@@ -65,7 +65,7 @@ class BoardThread:
                     hint="does it call the function that it gets as its first argument, and end when that says so?",
                 )
             await asyncio.sleep(POLL)
-        self._let_go()
+        self.let_go()
         await self._owner.raise_what_it_did(f"{homes.TABLE}.pop({self.name},None)")
 
     @property
@@ -84,14 +84,20 @@ class DeployedThread(Deployed, Generic[_P]):
         bound = self.method.bind((None, *args), {})
         text = written(bound, *self._user.widths()).removeprefix("None").removeprefix(",")
         begin = Deployed(_begin(), self._user.board_home, self._user, self._options)
-        # Known before it runs: when this call is cancelled, it may have begun.
-        thread = BoardThread(secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS, self)
-        given = f"{homes.TABLE},{thread.name},{self.key!r},({text}{',' if text else ''})"
         for _ in range(ATTEMPTS):
             await self._home.ensure(self.method)
-            async with self._home.calling(self.method):
-                if await begin.invoke(given, bound, (self.method, CALL | {_begin().name})):
-                    return thread
+            # Known before it runs: when this call is cancelled, it may have begun.
+            thread = BoardThread(secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS, self)
+            given = f"{homes.TABLE},{thread.name},{self.key!r},({text}{',' if text else ''})"
+            try:
+                async with self._home.calling(self.method):
+                    begun = await begin.invoke(given, bound, (self.method, CALL | {_begin().name}))
+            except DeviceError:
+                thread.let_go()
+                raise
+            if begun:
+                return thread
+            thread.let_go()
             self._home.missed(self.method)
         raise self.lost()
 

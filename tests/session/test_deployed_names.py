@@ -64,7 +64,7 @@ async def test_a_method_may_be_called_by_another_name(manager: DeviceSessionMana
 async def test_a_name_called_top_is_a_name_like_others(manager: DeviceSessionManager):
     @manager.method
     def top(x):
-        return [x for x in (x, x)]
+        return [x for x in (x, x) if x]
 
     assert await top(3) == [3, 3]
 

@@ -68,6 +68,7 @@ INTERNAL: dict[type, set[str]] = {
     deployed.Deployed: DEPLOYED,
     deployed.DeployedFunction: DEPLOYED,
     generators.DeployedGenerator: DEPLOYED,
+    threads.BoardThread: {"let_go"},
     threads.DeployedThread: {*DEPLOYED, "ask", "hold", "raise_what_it_did"},
     listeners.Listeners: {"__call__", "settle"},
     references.Ref: {"make"},
