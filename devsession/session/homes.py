@@ -147,9 +147,12 @@ class BoardHome:
         namespace = any_namespace()
         try:
             await self._board.deploy(self._installation(methods, namespace), namespace=namespace)
-        except DeviceError:
-            await self._find_fault(methods)
-            raise
+        except DeviceError as error:
+            # Where it was not even compiled, its last line did not run.
+            await self._board.drop(namespace)
+            if error.kind == "SyntaxError":
+                await self._find_fault(methods)
+            raise located(error, methods[0], NAMELESS) from None
         self._known.update((self.key(one), one) for one in methods)
 
     async def _find_fault(self, methods: list[Method]) -> None:
@@ -164,7 +167,9 @@ class BoardHome:
                 await self._board.drop(namespace)
 
     def _installation(self, methods: list[Method], namespace: int) -> str:
-        # The namespace in which this runs is made for it, and taken away by its last line.
+        # The namespace in which this runs is made for it, and taken from the table at the end: the functions keep what they need of it.
+        if len(methods) == 1:
+            return self._alone(methods[0], namespace)
         lines = ["m=[]"]
         for method in methods:
             lines += ["m.append({'__name__':'method'})", f"exec({literal(method.text)},m[-1])"]
@@ -177,6 +182,12 @@ class BoardHome:
         for number, method in enumerate(methods):
             lines += entries(method, self.key(method), f"m[{number}][{method.name!r}]")
         return "\n ".join(["try:", *lines]) + f"\nfinally:{TABLE}.pop({namespace})\n"
+
+    def _alone(self, method: Method, namespace: int) -> str:
+        # Not held twice, as text and as a string: that counts on small boards.
+        aliases = [f"{name}={method.name}" for name in method.calls if name != method.name]
+        lines = [method.text, *aliases, *entries(method, self.key(method), method.name)]
+        return "\n".join(lines) + f"\n{TABLE}.pop({namespace})\n"
 
 
 def key_of(digest: bytes) -> str:
