@@ -5,33 +5,11 @@
 # Sent with the first command of an attach, or function by function to a board with little heap.
 # Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A record: 0x1e nonce . number . kind length . payload . check 0x1f, numbers in hexadecimal (devsession/protocol/records.py).
-S,R,T,L,N,I,P,X,A,H,Y=str,repr,type,list,len,isinstance,print,exec,eval,hasattr,bytes
+S,R,T,N,I,P,X,A,H,Y=str,repr,type,len,isinstance,print,exec,eval,hasattr,bytes
 from gc import collect,mem_free
 B,Q,K,U=BaseException,SystemExit,KeyboardInterrupt,sum
 # Nonce and number of the exec started last: a host that lost the wire asks for it.
 c=[0,0]
-# A value as text: floats as their bits, as repr loses digits; o collects what has no faithful form.
-def r(v,o):
-    n=S(T(v))[8:-2]
-    if n in('NoneType','bool','int','str','bytes','bytearray','range'):return R(v)
-    if n=='float':
-        from struct import pack,unpack
-        return '@%04x%04x%04x%04x'%unpack('>HHHH',pack('>d',v))
-    if n=='list':return '['+','.join([r(x,o) for x in v])+']'
-    if n=='tuple':return '('+''.join([r(x,o)+',' for x in v])+')'
-    if n in('dict','OrderedDict'):return '{'+','.join([r(x,o)+':'+r(v[x],o) for x in v])+'}'
-    if n in('set','frozenset'):return n+'('+r(L(v),o)+')'
-    if n=='array':return n+R(R(v)[7])+r(L(v),o)
-    if n=='complex':return n+r((v.real,v.imag),o)
-    o.append(v)
-    return ''
-def w(k,n,t,p,e):
-    b=Y(p,'utf-8')
-    h='\x1e%x.%x.%s%x.'%(k,n,t,N(b))
-    b='.%x\x1f'%(U(b)&65535)
-    # in one piece, so that no thread prints into it; long ones in three, to spare the heap
-    if N(p)<999:P(h+p+b,end=e)
-    else:P(h,p,b,sep='',end=e)
 def x(k,n,m,s,d=0,q=0):
     # the call of a method has its key and arguments for m, the check for s
     if I(m,Y):s,d,m=m,s,3
@@ -43,10 +21,9 @@ def x(k,n,m,s,d=0,q=0):
         g=h.get(q)
         if g is None:g=h[q]={'__name__':'__main__'}
     # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
+    if c[0]!=k and mem_free()<16384:collect()
     if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
     else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
-    y(k,n,m,s,g)
-def y(k,n,m,s,g):
     e=''
     o=[]
     try:
@@ -78,3 +55,31 @@ def y(k,n,m,s,g):
         sys.print_exception(v)
     finally:
         if e!=None:w(k,n,'E',e,'')
+# A value as text: floats as their bits, as repr loses digits; o collects what has no faithful form.
+def r(v,o):
+    n=S(T(v))[8:-2]
+    if n in('NoneType','bool','int','str','bytes','bytearray','range'):return R(v)
+    if n=='float':
+        from struct import pack,unpack
+        return '@%04x%04x%04x%04x'%unpack('>HHHH',pack('>d',v))
+    if n=='complex':return n+r((v.real,v.imag),o)
+    d=n in('dict','OrderedDict')
+    if not d and n not in('list','tuple','set','frozenset','array'):
+        o.append(v)
+        return ''
+    # loops, not comprehensions: those are calls, and small boards have little stack
+    a=[]
+    for x in v:a.append(r(x,o)+(':'+r(v[x],o)if d else ''))
+    a=','.join(a)
+    if d:return '{'+a+'}'
+    if n=='tuple':return '('+a+(a and',')+')'
+    a='['+a+']'
+    if n=='list':return a
+    return n+(R(R(v)[7])+a if n=='array'else '('+a+')')
+def w(k,n,t,p,e):
+    b=Y(p,'utf-8')
+    h='\x1e%x.%x.%s%x.'%(k,n,t,N(b))
+    b='.%x\x1f'%(U(b)&65535)
+    # in one piece, so that no thread prints into it; long ones in three, to spare the heap
+    if N(p)<999:P(h+p+b,end=e)
+    else:P(h,p,b,sep='',end=e)

@@ -16,7 +16,7 @@ from devsession.board.programs import NAMELESS, call_job, expression_job, progra
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
 from devsession.board.switches import Rung
-from devsession.protocol.source import MAIN
+from devsession.protocol.source import MAIN, Mode
 from devsession.protocol.source import drop as drop_expression
 from devsession.protocol.states import BUSY
 
@@ -79,11 +79,15 @@ class Board(Connection):
         """Evaluate an expression as ``eval`` does, and return all that came of it: value, output, exit code; raises what ``eval`` does."""
         return _succeeded(await self._execute(expression_job(expression, timeout), priority, namespace))
 
-    async def ask(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT) -> Execution:
-        """Evaluate an expression that leaves nothing behind, as ``evaluate`` does: a board that starts anew afterwards has lost nothing."""
-        job = expression_job(expression, timeout)
-        job.lasting = False
-        return _succeeded(await self._execute(job, 0, MAIN))
+    async def ask(
+        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
+    ) -> Execution:
+        """Evaluate an expression of devsession's own, which leaves nothing behind: a board that starts anew afterwards has lost nothing.
+
+        Raises as ``evaluate``.
+        """
+        job = Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout), lasting=False)
+        return _succeeded(await self._execute(job, 0, namespace))
 
     async def deploy(
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN

@@ -29,6 +29,9 @@ class Helper:
         interpreter = self._prompt.interpreter
         if interpreter.deployed or not interpreter.cramped:
             return None
+        # The raw REPL keeps the memory of its longest command until it is left: here that of the attempt at one.
+        await self._prompt.leave(deadline)
+        await self._prompt.ensure(deadline)
         for part in sources.installations(self._source):
             self._prompt.wire.submit(Command(part.encode()))
             finished = await self._prompt.wait(Finished, deadline)

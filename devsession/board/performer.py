@@ -36,6 +36,8 @@ DAMAGES = 2
 PLAIN_ALWAYS = 3072
 # The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
 PLAIN_SHARE = 8
+# What of it a board with little heap can take, which is tight already: more may hang it.
+PLAIN_LITTLE = 3
 # Nothing is gained by longer plain commands: raw-paste costs two turns more and is never in danger.
 PLAIN_MOST = 16384
 
@@ -121,7 +123,13 @@ class Performer:
         key = self._interpreter.next_key()
         text = self._helper.prefix + job.prelude + sources.call(key, job.mode, job.source, job.namespace)
         code = text.encode()
-        room = min(PLAIN_MOST, max(PLAIN_ALWAYS, (self._interpreter.free_heap or 0) // PLAIN_SHARE))
+        free = self._interpreter.free_heap
+        room = (
+            PLAIN_ALWAYS
+            if free is None
+            else max(free // PLAIN_SHARE, min(PLAIN_ALWAYS, free // PLAIN_LITTLE))
+        )
+        room = min(room, PLAIN_MOST)
         if self._interpreter.raw_paste and len(code) > min(room, self._prompt.flow.burst):
             return Command(code, key, paste=True)
         if len(code) > room:

@@ -16,7 +16,7 @@ NAMELESS = "<string>"
 
 def expression_job(expression: str, timeout: float | None) -> Job:
     """Return the job that evaluates an expression; raises UsageError for what is none."""
-    expression = sources.normalise(_text(expression)).strip()
+    expression = sources.without_heading(sources.normalise(_text(expression)))
     if not sources.is_expression(expression):
         raise UsageError("this is not a single expression", phase="eval", hint="use exec for statements")
     return Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout))
@@ -26,7 +26,7 @@ def source_job(source: str, timeout: float | None, name: str) -> Job:
     """Return the job that runs a source; a single expression gives its value."""
     source = sources.normalise(_text(source))
     if len(source) <= sources.EXPRESSION_LIMIT and sources.is_expression(source):
-        return Job(source.strip(), Mode.EVAL, name, Deadline.after(timeout))
+        return Job(sources.without_heading(source), Mode.EVAL, name, Deadline.after(timeout))
     return Job(source, Mode.EXEC, name, Deadline.after(timeout))
 
 

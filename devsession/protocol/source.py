@@ -59,6 +59,11 @@ def is_expression(source: str) -> bool:
     return True
 
 
+def without_heading(source: str) -> str:
+    """Return an expression without the comments and blank lines before it, which boards do not read."""
+    return re.sub(r"\A(?:[ \t]*(?:#[^\n]*)?\n)+", "", source).strip()
+
+
 def literal(source: str) -> str:
     """Return ``source`` as a string literal that is never interned and holds no byte the REPL acts on."""
     return f'"""{_ESCAPED.sub(_escape, _padded(source))}"""'
@@ -121,15 +126,23 @@ def arguments(args: tuple[str, ...]) -> str:
 
 def installation(helper: str) -> str:
     """Return the code that puts the helper on a board, as the beginning of a command."""
-    return f"{TABLE}exec({literal(helper)},{HELPER}_h)\n{NAMED}"
+    return f"{TABLE}{_installed(helper)}{NAMED}"
 
 
 def installations(helper: str) -> list[str]:
     """Return the same as several commands, one for each function: together they need less heap, and more turns."""
     # The garbage of one part is in the way of the next.
     collected = "__import__('gc').collect()\n"
-    parts = [f"{collected}exec({literal(part)},{HELPER}_h)\n" for part in re.split(r"\n(?=def )", helper)]
+    parts = [f"{collected}{_installed(part)}" for part in re.split(r"\n(?=def )", helper)]
     return [TABLE + parts[0], *parts[1:-1], parts[-1] + NAMED]
+
+
+def _installed(helper: str) -> str:
+    # Not before it was checked: a helper with one letter changed may run, and tell lies. Refused as programs are.
+    check = (
+        f"if sum(bytes({HELPER},'utf-8'))&65535!={checksum(_padded(helper).encode())}:raise BaseException(0)"
+    )
+    return f"{HELPER}={literal(helper)}\n{check}\nexec({HELPER},{HELPER}_h)\n"
 
 
 def compact(source: str) -> str:

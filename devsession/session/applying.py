@@ -52,14 +52,14 @@ class Applying:
         # Every module is tried before anything has a name: one that is not there leaves nothing behind.
         trials = [f"__import__({module!r})" for module in present]
         if profile.files and trials:
-            await self._run("modules", joining.packed(trials))
+            await self._run("modules", joining.grouped(trials))
             trials = []
         for path, content in profile.files.items():
             await self._place(path, content)
         trials += [f"__import__({module!r})" for module in profile.modules if module not in present]
         named = [f"import {module}" for module in profile.modules]
-        pieces = [*joining.packed([*trials, *named, *definitions]), *shared]
-        await self._set_up(pieces)
+        groups = [*joining.grouped([*trials, *named, *definitions]), *([piece] for piece in shared)]
+        await self._set_up(groups)
         self.report = replace(
             self.report,
             modules=profile.modules,
@@ -68,24 +68,43 @@ class Applying:
             setup=bool(profile.setup),
         )
 
-    async def _set_up(self, pieces: list[str]) -> None:
-        """Run what sets up the namespace, and the setup code: in one with the last piece where that goes."""
+    async def _set_up(self, groups: list[list[str]]) -> None:
+        """Run what sets up the namespace, and the setup code: in one with the last of it where that goes."""
         setup = self._profile.setup
+        joined = joining.before(";".join(groups[-1]), setup) if setup and groups else None
+        await self._run("variables", groups if joined is None else groups[:-1])
         if not setup:
-            await self._run("variables", pieces)
             return
-        joined = joining.before(pieces[-1], setup) if pieces else setup
-        if joined is None:
-            await self._run("variables", pieces)
-            await self._run("setup", [setup])
-        else:
-            await self._run("variables", pieces[:-1])
-            await self._run("setup", [joined])
+        async with self._part("setup"):
+            if joined is not None:
+                try:
+                    await self._perform(joined)
+                except DeviceError as error:
+                    if not had_no_room(error):
+                        raise
+                else:
+                    return
+                await self._send(groups[-1])
+            await self._perform(setup)
 
-    async def _run(self, part: str, pieces: list[str]) -> None:
+    async def _run(self, part: str, groups: list[list[str]]) -> None:
         async with self._part(part):
-            for piece in pieces:
-                await self._session.perform(piece, evaluate=False, timeout=self._profile.setup_timeout)
+            for group in groups:
+                await self._send(group)
+
+    async def _send(self, statements: list[str]) -> None:
+        """Run statements in one, or in halves where the board has no room for that."""
+        try:
+            await self._perform(";".join(statements))
+        except DeviceError as error:
+            if not had_no_room(error) or len(statements) == 1:
+                raise
+            half = len(statements) // 2
+            await self._send(statements[:half])
+            await self._send(statements[half:])
+
+    async def _perform(self, code: str) -> None:
+        await self._session.perform(code, evaluate=False, timeout=self._profile.setup_timeout)
 
     @asynccontextmanager
     async def _part(self, part: str) -> AsyncIterator[None]:
@@ -175,6 +194,11 @@ class Applying:
         elif self._teardown.state is ResourceState.GONE:
             # The board started anew: it keeps its place behind everything that was registered later.
             self._teardown.state = ResourceState.ACTIVE
+
+
+def had_no_room(error: DeviceError) -> bool:
+    """Whether the board had no room to compile a program: then nothing of it ran, and its traceback has no frames."""
+    return error.kind == "MemoryError" and not error.frames
 
 
 def _version() -> str:

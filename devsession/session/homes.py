@@ -210,5 +210,5 @@ def entries(method: Method, key: str, function: str) -> list[str]:
 
 
 def any_namespace() -> int:
-    """Return a number for a namespace that is gone again at once."""
+    """Return the number of a namespace that nobody else has."""
     return secrets.randbits(NONCE_BITS - 1) + 1

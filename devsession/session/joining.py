@@ -35,12 +35,20 @@ def before_value(expressions: list[str], expression: str) -> str | None:
     return f"({ours}({expression.strip()}\n))[-1]"
 
 
-def packed(statements: list[str]) -> list[str]:
-    """Return simple statements as lines of a program, as many in each piece as may go together."""
-    pieces: list[str] = []
+def grouped(statements: list[str]) -> list[list[str]]:
+    """Return simple statements in groups, as many in each as may go together."""
+    groups: list[list[str]] = []
+    size = LIMIT
     for statement in statements:
-        if pieces and len(pieces[-1]) + len(statement) < LIMIT:
-            pieces[-1] += f";{statement}"
+        size += len(statement) + 1
+        if size <= LIMIT:
+            groups[-1].append(statement)
         else:
-            pieces.append(statement)
-    return pieces
+            groups.append([statement])
+            size = len(statement)
+    return groups
+
+
+def packed(statements: list[str]) -> list[str]:
+    """Return simple statements as lines of a program, as many in each as may go together."""
+    return [";".join(group) for group in grouped(statements)]

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devsession.errors import SessionError
+from devsession.errors import DeviceError, SessionError
 from devsession.protocol import source as sources
 from devsession.session import imports, joining
-from devsession.session.applying import Applying
+from devsession.session.applying import Applying, had_no_room
 from devsession.session.profile_report import ProfileReport
 from devsession.session.shared import SharedVariables, Widths, expressions, statements
 
@@ -57,6 +57,8 @@ class Preparation:
         self._sent: dict[str, int] = {}
         self._seen = _UNKNOWN
         self._under_way: set[Push] = set()
+        # Whether programs carry what is new: not where the board once had no room to compile one that did.
+        self._joins = True
         self._lock = asyncio.Lock()
         self._applier: asyncio.Task[object] | None = None
         self._life = 0
@@ -157,6 +159,9 @@ class Preparation:
         self._under_way.add(push)
         try:
             yield
+        except DeviceError as error:
+            self._joins &= not had_no_room(error)
+            raise
         finally:
             self._under_way.discard(push)
         if life == self._life:
@@ -199,7 +204,9 @@ class Preparation:
 
     async def _joined(self, push: Push, source: str, *, is_value: bool) -> tuple[str, Push]:
         pieces = push.pieces
-        if is_value:
+        if not self._joins:
+            joined = None
+        elif is_value:
             joined = joining.before_value(expressions(push.versions, push.values, push.widths), source)
         else:
             joined = joining.before(pieces[0], source) if len(pieces) == 1 else None

@@ -11,11 +11,14 @@ from devsession.errors import DeviceError, UsageError
 from devsession.protocol.source import compact
 from devsession.session.capabilities import DeviceCapabilities
 from devsession.session.features import capabilities_from
+from devsession.session.homes import TABLE, any_namespace
 from devsession.session.questions import QUESTIONS, Question, questions_for
 from devsession.session.report import NOT_IN_IT, Fingerprint, fingerprint_from, not_told
 
 # With less free heap than this, in bytes, the board is asked in two execs.
 LITTLE_HEAP = 16 * 1024
+# With less than this, in bytes, it is asked no more than which board it is: the names in the questions would stay, and are 2 KB.
+LEAST_HEAP = 8 * 1024
 # Where the free heap stands in the list that the first program leaves.
 _FREE = 4
 
@@ -25,7 +28,8 @@ async def probe(
 ) -> DeviceCapabilities:
     """Ask a board for everything that is to be known of it, and leave it as it was.
 
-    One exec, two where less than 16 KB of heap are free; ``free_heap`` in bytes, where it is known, spares such a board the attempt at one
+    One exec, two where less than 16 KB of heap are free, and only which board it is where less than 8 KB are;
+    ``free_heap`` in bytes, where it is known, spares such a board the attempt at one
     (a third exec, should its memory not do for that). ``timeout`` in seconds for each. What the firmware cannot tell is ``None``, and
     ``unknown`` says why; that is never an error. The names asked for stay interned, as any program's do: up to 2 KB of heap, once until
     the next reset. Raises what ``Board.exec`` raises for the link and the deadline, and DeviceError (MemoryError) where there is not even
@@ -49,7 +53,9 @@ async def probe(
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
     """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
-    return fingerprint_from((await board.ask(fingerprint_program(), timeout=timeout)).value)
+    namespace = any_namespace()
+    asked = await board.ask(fingerprint_program(namespace), timeout=timeout, namespace=namespace)
+    return fingerprint_from(asked.value)
 
 
 async def ask_facts(
@@ -57,8 +63,11 @@ async def ask_facts(
 ) -> DeviceCapabilities:
     """Ask a board that was identified for all the rest: one exec. Raises as ``probe``."""
     questions = questions_for(fingerprint.implementation, fingerprint.version)
+    if fingerprint.heap_free is not None and fingerprint.heap_free < LEAST_HEAP:
+        return _conclude(board, fingerprint, _named(questions, ["MemoryError"] * len(questions)))
+    namespace = any_namespace()
     try:
-        asked = await board.ask(facts_program(questions), timeout=timeout)
+        asked = await board.ask(facts_program(questions, namespace), timeout=timeout, namespace=namespace)
     except (UsageError, DeviceError) as error:
         _check_too_large(error)
         return _conclude(board, fingerprint, _named(questions, ["MemoryError"] * len(questions)))
@@ -74,14 +83,17 @@ def programs() -> tuple[str, str, str]:
     return fingerprint, asking, places
 
 
-def fingerprint_program() -> str:
-    """Return the expression that tells what ``fingerprint_from`` reads."""
-    return f"(lambda a:({_fingerprint()},a['o'])[-1])({{}})"
+def fingerprint_program(namespace: int) -> str:
+    """Return the expression that tells what ``fingerprint_from`` reads; it gives up the namespace that it runs in."""
+    return f"(exec('''{programs()[0]}'''),{TABLE}.pop({namespace}),o)[-1]"
 
 
-def facts_program(questions: tuple[Question, ...]) -> str:
-    """Return the expression that tells the facts asked for, as a list, and prints the list of modules."""
-    return f"(lambda b:({_facts(questions)},b['o'])[-1])({{}})"
+def facts_program(questions: tuple[Question, ...], namespace: int) -> str:
+    """Return the expression that tells the facts asked for, as a list, and prints the list of modules; as ``fingerprint_program``."""
+    _, asking, places = programs()
+    asked = "".join(f"{question.code};" for question in questions)
+    # Nothing is called that need not be: a small board has little stack.
+    return f"(exec('''{asking}'''),exec('''{places}'''),t('''{asked}'''),{TABLE}.pop({namespace}),o)[-1]"
 
 
 def both_programs() -> str:

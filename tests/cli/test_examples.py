@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,17 @@ def test_the_program_of_the_demo_runs():
     command = [sys.executable, "-m", "devsession", "-b", "sim:", "run", program, "--", "20"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "8 primes below 20 on linux" in done.stdout
+
+
+def test_the_readmes_session_runs(tmp_path: Path):
+    blocks = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1:]
+    (code,) = (block.split("```")[0] for block in blocks if "DeviceSessionManager.open" in block)
+    program = tmp_path / "session.py"
+    program.write_text(
+        "import asyncio\nfrom devsession import DeviceSessionManager\n\nasync def main():\n"
+        + textwrap.indent(code, "    ")
+        + "\nasyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "1 [150]\ncleaned up last\n"

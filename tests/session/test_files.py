@@ -13,7 +13,7 @@ from devsession.errors import DeviceError, RemoteProtocolError, SessionEndedErro
 from devsession.session import paths
 from devsession.session.file_access import PIECE_MOST
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.metadata import FileFacts
+from devsession.session.metadata import KEPT, FileFacts
 from devsession.session.session import DeviceSession
 
 ALL_BYTES = bytes(range(256))
@@ -230,6 +230,23 @@ async def test_a_short_write_is_noticed(faulty: DeviceSession):
         assert [stat.name for stat in await faulty.files.listing("/ram")] == ["keep"]
 
 
+async def test_heap_that_others_took_meanwhile(faulty: DeviceSession):
+    await faulty.exec(
+        "class Greedy(File):\n def write(s, data):\n  if len(data) > 200: raise MemoryError\n  return super().write(data)\n"
+        "Files.open = lambda s, path, mode: Greedy(path, mode)"
+    )
+    with pytest.raises(DeviceError, match="MemoryError"):
+        await faulty.files.write("/ram/keep", bytes(1000))
+    assert await faulty.files.read("/ram/keep") == b"old"
+    await faulty.exec("class Greedy(Greedy):\n pass\ntries = []\n")
+    await faulty.exec(
+        "def write(s, data):\n tries.append(0)\n if len(tries) == 1: raise MemoryError\n return File.write(s, data)\n"
+        "Greedy.write = write\nFiles.open = lambda s, path, mode: Greedy(path, mode)"
+    )
+    assert (await faulty.files.write("/ram/keep", b"new" * 300)).size == 900
+    assert await faulty.files.read("/ram/keep") == b"new" * 300
+
+
 async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
     await faulty.exec("fault = 'fat'")
     stat = await faulty.files.write("/ram/keep", b"newer")
@@ -438,3 +455,13 @@ async def test_a_board_with_names_and_sizes_only(metered):
         await files.read("none")
     await files.remove("x")
     assert not await files.exists("x")
+
+
+async def test_what_is_known_is_bounded(metered):
+    for n in range(KEPT + 10):
+        with metered.manager._commons.files.looking() as look:
+            look.age = metered.manager._commons.files._age
+            metered.manager._commons.files.saw(look, f"/{n}", None)
+    assert len(metered.manager._commons.files._stats) <= KEPT
+    assert not await metered.files.exists(f"/{KEPT + 9}")
+    assert metered.turns() == 0

@@ -1,5 +1,6 @@
 """Profiles: checked as a whole, applied in few turns, told in a report, and applied again after a reset."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from devsession.session import imports, joining
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.profile import SessionProfile
 from devsession.session.profile_report import PlacedFile, ProfileFailure, ProfileReport
+from devsession.session.session import DeviceSession
 
 PROFILE = SessionProfile(
     modules=("math", "os", "machine"),
@@ -56,12 +58,50 @@ async def test_it_takes_one_turn(metered):
         assert session.profile_report == ProfileReport(duration=session.profile_report.duration)
 
 
+async def test_two_at_once_apply_it_once(manager: DeviceSessionManager):
+    session = manager.create_session(profile=SessionProfile(setup="print('set up')\nx = 1"))
+    assert await asyncio.gather(*(session.eval("x") for _ in range(5))) == [1] * 5
+    await session.end()
+    assert manager.board.output.text.count("set up") == 1
+
+
 async def test_much_goes_in_several_turns(manager: DeviceSessionManager):
     variables = {f"variable_{n}": "x" * 400 for n in range(10)}
     setup = "def f():\n" + "".join(f"    y = {n}\n" for n in range(200)) + "    return y"
     async with manager.session(profile=SessionProfile(variables=variables, setup=setup)) as session:
         assert await session.eval("variable_9") == "x" * 400
         assert await session.eval("f()") == 199
+
+
+async def test_what_a_board_has_no_room_to_compile_goes_in_halves(manager: DeviceSessionManager, monkeypatch):
+    sent: list[str] = []
+
+    def narrowed(profile: SessionProfile) -> DeviceSession:
+        session = manager.create_session(profile=profile)
+        perform = session.perform
+
+        async def narrow(code: str, **options: object) -> object:
+            if len(code) > 80:
+                raise DeviceError("MemoryError", "parser could not allocate enough memory")
+            sent.append(code)
+            return await perform(code, **options)
+
+        monkeypatch.setattr(session, "perform", narrow)
+        return session
+
+    session = narrowed(PROFILE)
+    await session.prepare()
+    assert await session.eval("total, names") == (4, ["a", "b"])
+    assert PROFILE.setup in sent
+    await session.end()
+    session = narrowed(SessionProfile(variables={"x": "y" * 100}, setup="z = 1"))
+    with pytest.raises(ProfileError, match="setup: MemoryError"):
+        await session.prepare()
+    await session.end()
+    with pytest.raises(ProfileError, match="setup: MemoryError"):
+        async with manager.session(profile=SessionProfile(setup="print('once')\nbytearray(10**9)")):
+            pass
+    assert manager.board.output.text.count("once") == 1
 
 
 async def test_unknown_modules_are_told_before_anything_is_applied(manager: DeviceSessionManager):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from devsession.session.cleanup import ResourceState
 from devsession.session.reconnect import Reconnect
 from devsession.session.states import ConnectionState
 
-NAME = "reconnected"
+# Its own: several runs may go on at once.
+NAME = f"reconnected-{os.getpid()}"
 
 
 @contextlib.contextmanager

@@ -107,6 +107,23 @@ async def test_a_program_that_failed_may_not_have_set_them(metered):
     assert not await session.device.is_defined("a")
 
 
+async def test_where_there_is_no_room_to_compile_both_they_go_alone(metered, monkeypatch):
+    shared, session, board = metered.manager.shared, metered.session, metered.manager.board
+    session.use_shared("a")
+    shared.set("a", 1)
+    evaluate = board.eval
+
+    async def narrow(code: str, **options: object) -> object:
+        if "globals" in code:
+            raise DeviceError("MemoryError", "parser could not allocate enough memory")
+        return await evaluate(code, **options)
+
+    monkeypatch.setattr(board, "eval", narrow)
+    with pytest.raises(DeviceError, match="MemoryError"):
+        await session.eval("a")
+    assert await session.eval("a") == 1
+
+
 async def test_what_is_no_expression_is_none_behind_them_either(metered):
     shared, session = metered.manager.shared, metered.session
     session.use_shared("a")
