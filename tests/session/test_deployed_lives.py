@@ -180,9 +180,15 @@ async def test_after_a_reset_everything_is_sent_again(manager_of_meter):
 
 async def reset_silently(board: Board) -> None:
     """Reset the board behind devsession's back, as a watchdog does."""
+    end = board.output.end
+    await board._prompt.wire.transport.reset_board()
+    await started(board, end)
+
+
+async def started(board: Board, end: int) -> None:
+    """Wait until the board has started anew, after what it printed up to ``end``."""
     async with asyncio.timeout(10):
-        await board._prompt.wire.transport.reset_board()
-        while not bytes(board.background).endswith(b">>> "):
+        while not board.output.since(end)[1].endswith(b">>> "):
             await board.output.changed()
 
 
@@ -257,9 +263,7 @@ async def test_a_board_that_resets_by_itself_between_two_calls(manager: DeviceSe
         assert await speaks() == 1
         end = manager.board.output.end
         await resets_soon()
-        async with asyncio.timeout(10):
-            while not bytes(manager.board.background).endswith(b">>> "):
-                await manager.board.output.changed()
+        await started(manager.board, end)
         with pytest.raises(DeviceResetError):
             await speaks()
         assert await speaks() == 1
