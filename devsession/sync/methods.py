@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.methods.method import Method
@@ -77,6 +77,17 @@ def _twin(original: deployed.Deployed, loop: LoopThread) -> Deployed:
     return _KINDS[type(original)].of(original, loop)
 
 
+class Decorator(Protocol):
+    """Makes functions of the host methods, with options that were given before."""
+
+    @overload
+    def __call__(self, function: Callable[_P, Iterator[_T]], /) -> DeployedGenerator[_P, _T]: ...  # type: ignore[overload-overlap] # as below
+    @overload
+    def __call__(self, function: Callable[_P, Coroutine[Any, Any, _R]], /) -> DeployedFunction[_P, _R]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _R], /) -> DeployedFunction[_P, _R]: ...
+
+
 class Methods(Twin[executor.Methods]):
     """Makes functions of the host methods of a board or of a session: a decorator, with or without options."""
 
@@ -104,7 +115,7 @@ class Methods(Twin[executor.Methods]):
     @overload
     def __call__(
         self, function: None = None, *, timeout: float | None = ..., priority: int = ...
-    ) -> Callable[[Callable[..., Any]], Any]: ...
+    ) -> Decorator: ...
 
     def __call__(
         self, function: Any = None, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
