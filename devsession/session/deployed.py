@@ -123,6 +123,8 @@ class Deployed:
                 name=name,
             )
         self._home.found(self.method)
+        if execution.exit_code:
+            raise self._exited(execution.exit_message or str(execution.exit_code))
         return execution.value
 
     async def _invoke_for(self, session: DeviceSession, text: str) -> Any:
@@ -131,11 +133,13 @@ class Deployed:
             await self._home.ensure(self.method)
             async with self._home.calling(self.method):
                 found = await session.eval(
-                    f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else None",
+                    f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else 0",
                     timeout=self._options.timeout,
                     priority=self._options.priority,
                 )
-            if found is not None:
+            if found is None:
+                raise self._exited("")
+            if found:
                 return found[0]
             self._home.missed(self.method)
         raise self.lost()
@@ -145,6 +149,11 @@ class Deployed:
         if session.board is not self._user.board:
             raise UsageError("a handle of another board", board=self._user.board.url, phase="argument")
         return session
+
+    def _exited(self, code: str) -> DeviceError:
+        return DeviceError(
+            "SystemExit", code, board=self._user.board.url, hint="sys.exit ends programs; a method returns"
+        )
 
     def lost(self) -> DeviceResetError:
         """Return the error for what went from the board while it was used there."""

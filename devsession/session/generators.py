@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import secrets
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 from devsession.methods.method import Method
 from devsession.protocol.records import NONCE_BITS
@@ -16,6 +16,9 @@ from devsession.session.homes import Home
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+
+# Values and whether there are no more, or False where there is no such generator.
+_Batch = tuple[list[Any], bool] | Literal[False] | None
 
 
 class DeployedGenerator(Deployed, Generic[_P, _T]):
@@ -52,26 +55,27 @@ class _Fetch:
             return [], True
         self._user.use()
         found = await (self._invoke(given) if self._begun else self._begin(given))
-        if found is None:
+        if found is False:
             raise self._generator.lost()
-        return found
+        # Nothing at all is given by one that exits with 0.
+        return found or ([], True)
 
-    async def _begin(self, given: str) -> tuple[list[Any], bool] | None:
-        found = None
+    async def _begin(self, given: str) -> _Batch:
+        found: _Batch = False
         for _ in range(ATTEMPTS):
             await self._home.ensure(self._generator.method)
             self._begun = True
             found = await self._invoke(f"{given},{self._generator.key!r},lambda f:f({self._text})")
-            if found is not None:
+            if found is not False:
                 break
             self._begun = False
             self._home.missed(self._generator.method)
         return found
 
-    async def _invoke(self, given: str) -> tuple[list[Any], bool] | None:
+    async def _invoke(self, given: str) -> _Batch:
         method = self._generator.method
         async with self._home.calling(method):
-            found: tuple[list[Any], bool] | None = await self._batch.invoke(
+            found: _Batch = await self._batch.invoke(
                 given, self._bound, (method, CALL | {_batch().name, "<lambda>"})
             )
         return found

@@ -67,6 +67,45 @@ async def test_the_number_of_an_oserror(manager: DeviceSessionManager):
     assert (caught.value.kind, caught.value.errno) == ("OSError", 2)
 
 
+async def test_a_method_that_exits_has_run_once(manager: DeviceSessionManager):
+    async with manager.session() as session:
+
+        @session.method
+        def leaves(code, items=None):
+            import sys
+
+            print("one run")
+            sys.exit(code)
+
+        @session.method
+        def yields(code, items=None):
+            import sys
+
+            print("one run")
+            yield 1
+            yield 2
+            sys.exit(code)
+
+        items = await session.ref("[]")
+        for code in (3, "no more"):
+            with pytest.raises(DeviceError) as caught:
+                await leaves(code)
+            assert (caught.value.kind, caught.value.text) == ("SystemExit", str(code))
+        assert await leaves(0) is None
+        for code in (0, 3):
+            with pytest.raises(DeviceError, match="SystemExit"):
+                await leaves(code, items)
+        assert [n async for n in yields(0)] == [1, 2]
+        for given in ((3,), (3, items)):
+            found = []
+            with pytest.raises(DeviceError, match="SystemExit"):
+                async for n in yields(*given):
+                    found.append(n)  # noqa: PERF401 - those before the exit
+            assert found == [1, 2]
+        assert manager.board.output.text.count("one run") == 8
+        assert await session.eval("6 * 7") == 42
+
+
 @pytest.mark.parametrize("where", ["manager", "session"])
 async def test_a_syntax_that_boards_do_not_know_is_told_where_it_is(
     manager: DeviceSessionManager, where: str
