@@ -148,10 +148,14 @@ class SessionHome:
 
     async def _send(self, methods: list[Method], names: dict[str, str]) -> None:
         """Send methods, an exec for each, so that lines are theirs, and with the last what the names are to stand for."""
+        life = self._life
         taken = {one.name: keys_of(one, self.key(one))[-1] for one in methods} | names
-        if any(self._bound.get(name, key) != key for name, key in taken.items()):
+        changed = {name: self._bound.get(name) for name, key in taken.items() if self._bound.get(name) != key}
+        if any(changed.values()):
             self._contested = True
             self._ready.clear()
+        # Should sending be cut short, nobody knows what they stand for.
+        self._bound.update(dict.fromkeys(changed, ""))
         for method in methods:
             key = self.key(method)
             lines = [method.text, *entries(method, key, method.name)]
@@ -163,11 +167,14 @@ class SessionHome:
                 await self._board.deploy("\n".join(lines) + "\n", namespace=self._namespace)
             except DeviceError as error:
                 raise located(error, method, NAMELESS) from None
+            if life != self._life:
+                return
             self.found(method)
             self._bound = after
         if not methods and (lines := self._binding(names, self._bound)):
             await self._board.deploy("\n".join(lines) + "\n", namespace=self._namespace)
-        self._bound.update(names)
+        if life == self._life:
+            self._bound.update(names)
 
     def _binding(self, names: dict[str, str], bound: dict[str, str]) -> list[str]:
         return [f"{name}={TABLE}[{key.encode()!r}]" for name, key in names.items() if bound.get(name) != key]

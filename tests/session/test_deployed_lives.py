@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -231,10 +232,17 @@ async def test_a_silent_reset_is_healed_where_nothing_had_run(manager: DeviceSes
             for i in range(n):
                 yield helper(i)
 
-        for use in (lambda: calls(7), lambda: all_of(counts(3))):
+        def call():
+            return calls(7)
+
+        def iterate():
+            return all_of(counts(3))
+
+        for use, deployed in itertools.product((call, iterate), (True, False)):
             await manager.board.soft_reset()
-            await calls.deploy()
-            await counts.deploy()
+            if deployed:
+                await calls.deploy()
+                await counts.deploy()
             await reset_silently(manager.board)
             end = manager.board.output.end
             found = await use()

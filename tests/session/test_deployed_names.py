@@ -1,6 +1,7 @@
 """Which function a name stands for: recursion, two programs with one name, names defined anew; and who sends it, once."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -104,6 +105,19 @@ async def test_two_programs_with_different_functions_of_one_name_do_not_meet(
             assert (await whole(), await other_whole(), await whole()) == (10, 20, 10)
         found = await asyncio.gather(*(each() for each in (whole, other_whole, other_part, part) * 10))
         assert found == [10, 20, 2, 1] * 10
+
+
+async def test_names_are_right_whenever_a_call_was_cut_short(manager: DeviceSessionManager):
+    for step in range(24):
+        async with manager.session() as session:
+            _, whole = program(session.method, 1)
+            _, other_whole = program(session.method, 2)
+            assert await whole() == 10
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(step / 5000):
+                    assert await other_whole() == 20
+            assert await whole() == 10
+            assert await other_whole() == 20
 
 
 async def test_a_generator_keeps_to_its_own_functions(manager: DeviceSessionManager):
