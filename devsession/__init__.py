@@ -69,9 +69,10 @@ if TYPE_CHECKING:
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
-    from devsession.session.deployed import Deployed, DeployedFunction, DeployedGenerator
+    from devsession.session.deployed import Deployed, DeployedFunction
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
+    from devsession.session.generators import DeployedGenerator
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
     from devsession.session.probe import probe
@@ -205,7 +206,7 @@ _HOMES = {
     "ConnectionState": "devsession.session.states",
     "Deployed": "devsession.session.deployed",
     "DeployedFunction": "devsession.session.deployed",
-    "DeployedGenerator": "devsession.session.deployed",
+    "DeployedGenerator": "devsession.session.generators",
     "DeployedThread": "devsession.session.threads",
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",

@@ -1,19 +1,19 @@
-# What a generator on the board gives, in batches: one call each. Sent as a method (devsession/session/batches.py).
+# What a generator on the board gives, in batches: one call each. Sent as a method (devsession/session/generators.py).
+# Gives False when there is no such generator, or no method of that key to make one.
 # Language: MicroPython 1.9 and later, CircuitPython 7 and later.
-def batch(held, name, most, limit, generator=None):
-    if generator is None:
-        generator = held.get(name)
-    else:
-        held[name] = generator
-    if generator is None:
-        return [], True
-    if isinstance(generator, Exception):
+def batch_of(held, name, most, limit, key=None, start=None):
+    if start and key in held:
+        held[name] = start(held[key])
+    if name not in held:
+        return False
+    generator = held[name]
+    if isinstance(generator, BaseException):
         del held[name]
         raise generator
     if not most:
         del held[name]
         generator.close()
-        return [], True
+        return False
     try:
         from time import ticks_diff, ticks_ms
 
@@ -26,9 +26,12 @@ def batch(held, name, most, limit, generator=None):
             values.append(value)
             if len(values) >= most or begun is not None and ticks_diff(ticks_ms(), begun) >= limit:
                 return values, False
-    except Exception as error:
-        # First what came before it.
-        held[name] = error
-        return values, False
+    except BaseException as error:
+        if values and not isinstance(error, KeyboardInterrupt):
+            # First what came before it.
+            held[name] = error
+            return values, False
+        del held[name]
+        raise
     del held[name]
     return values, True

@@ -57,7 +57,12 @@ def used(text: str) -> Names:
 def _globals(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
     if str(getattr(table.get_type(), "value", table.get_type())) in _SILENT:
         return
-    yield from (symbol for symbol in table.get_symbols() if symbol.is_global())
+    # symtable takes a function called "top" for a module, whose own names are global.
+    yield from (
+        symbol
+        for symbol in table.get_symbols()
+        if symbol.is_declared_global() or (symbol.is_global() and not symbol.is_local())
+    )
     for child in table.get_children():
         yield from _globals(child)
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from devsession.errors import DeviceError
+from devsession.errors import DeadlineError, DeviceError, UnrepresentableValueError
 
 _T = TypeVar("_T")
 
@@ -53,26 +53,35 @@ class Batches(AsyncIterator[_T], Generic[_T]):
         return self._values.popleft()
 
     async def aclose(self) -> None:
-        """End the generator on the board; what was brought and not taken is dropped."""
+        """End the generator on the board; what was brought and not taken is dropped.
+
+        Raises DeviceError when it raises while it ends.
+        """
         self._values.clear()
         self._over = True
         if self._let_go is not None:
+            try:
+                await self._ask(0, 0)
+            except DeviceError:
+                self._settle()
+                raise
             self._settle()
-            await self._ask(0, 0)
 
     async def _close(self) -> None:
         # For the end of who holds it: nothing is to be let go then.
-        self._let_go = None
-        await self.aclose()
+        self._values.clear()
+        self._over, self._let_go = True, None
         await self._ask(0, 0)
 
     async def _fetch(self) -> None:
         begun = time.monotonic()
         if self._let_go is None:
             self._let_go = self._hold(self._close)
+        # Whatever comes in between, values may have been lost with it: then there are no more.
+        self._over = True
         try:
             values, self._over = await self._ask(self._most, int(BATCH_TIME * 1000))
-        except DeviceError:
+        except (DeviceError, DeadlineError, UnrepresentableValueError):
             await self.aclose()
             raise
         if self._over:
@@ -82,6 +91,6 @@ class Batches(AsyncIterator[_T], Generic[_T]):
         self._most = min(self._most * 2, BATCH_MOST) if quick else max(self._most // 2, 1)
 
     def _settle(self) -> None:
-        assert self._let_go is not None
-        self._let_go()
-        self._let_go = None
+        if self._let_go is not None:
+            self._let_go()
+            self._let_go = None

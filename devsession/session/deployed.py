@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeVar
@@ -12,23 +10,26 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.programs import NAMELESS
-from devsession.errors import DeviceError, MethodMissingError
+from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
-from devsession.methods.frames import locate
-from devsession.methods.method import Kind, Method
-from devsession.protocol.records import NONCE_BITS
-from devsession.protocol.tracebacks import Traceback
+from devsession.methods.method import Method
 from devsession.session import homes
-from devsession.session.batches import Batches
 from devsession.session.homes import BoardHome, Home
+from devsession.session.locating import located
 from devsession.session.references import Path, expression_of, session_of
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
 
+# How often a method is sent for one call: the board may forget it just then.
+ATTEMPTS = 2
+# The functions that stand before the method's in a traceback of its call.
+CALL = frozenset({"<module>"})
+# The method that a call is about, and the functions before it.
+Within = tuple[Method, frozenset[str]]
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_T = TypeVar("_T")
 
 
 class User(Protocol):
@@ -92,44 +93,85 @@ class Deployed:
         """Return the same method with other options: ``read.options(timeout=60)(8)``."""
         return type(self)(self.method, self._home, self._user, replace(self._options, **changed))
 
-    async def invoke(self, text: str, bound: inspect.BoundArguments) -> Any:
-        """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value."""
+    async def invoke(self, text: str, bound: inspect.BoundArguments, within: Within | None = None) -> Any:
+        """Call it with ``text`` for its arguments, deploying it where it is not on the board, and return its value.
+
+        Where it runs another method, ``within`` says which, for tracebacks.
+        """
         await self._user.before_call()
         refs = [value for value in (*bound.args, *bound.kwargs.values()) if isinstance(value, Path)]
+        method, ours = within or (self.method, CALL)
         try:
             if refs:
-                return await self._invoke_for(session_of(refs), text)
+                return await self._invoke_for(self._session_of(refs), text)
             try:
-                return await self._invoke(text)
+                return await self._invoke(text, method.name)
             except MethodMissingError:
+                self._home.missed(self.method)
                 await self._home.deploy(self.method)
-                return await self._invoke(text)
+                return await self._invoke(text, method.name)
         except DeviceError as error:
-            raise located(error, self.method, NAMELESS if refs else self.method.name) from error.__cause__
+            raise located(error, method, NAMELESS if refs else method.name, ours) from error.__cause__
 
-    async def _invoke(self, text: str) -> Any:
-        await self._home.prepare(self.method)
-        execution = await self._user.board.call(
-            self._home.key(self.method),
-            text,
-            timeout=self._options.timeout,
-            priority=self._options.priority,
-            name=self.method.name,
-        )
+    async def _invoke(self, text: str, name: str) -> Any:
+        async with self._home.calling(self.method):
+            execution = await self._user.board.call(
+                self._home.key(self.method),
+                text,
+                timeout=self._options.timeout,
+                priority=self._options.priority,
+                name=name,
+            )
         self._home.found(self.method)
+        if execution.exit_code:
+            raise self._exited(execution.exit_message or str(execution.exit_code))
         return execution.value
 
     async def _invoke_for(self, session: DeviceSession, text: str) -> Any:
         # A handle means something in its session's namespace only.
-        await self._home.ensure(self.method)
-        return await session.eval(
-            f"{self.called}({text})", timeout=self._options.timeout, priority=self._options.priority
+        for _ in range(ATTEMPTS):
+            await self._home.ensure(self.method)
+            async with self._home.calling(self.method):
+                found = await session.eval(
+                    f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else 0",
+                    timeout=self._options.timeout,
+                    priority=self._options.priority,
+                )
+            if found is None:
+                raise self._exited("")
+            if found:
+                return found[0]
+            self._home.missed(self.method)
+        raise self.lost()
+
+    def _session_of(self, refs: list[Path]) -> DeviceSession:
+        session = session_of(refs)
+        if session.board is not self._user.board:
+            raise UsageError("a handle of another board", board=self._user.board.url, phase="argument")
+        return session
+
+    def _exited(self, code: str) -> DeviceError:
+        return DeviceError(
+            "SystemExit", code, board=self._user.board.url, hint="sys.exit ends programs; a method returns"
         )
+
+    def lost(self) -> DeviceResetError:
+        """Return the error for what went from the board while it was used there."""
+        return DeviceResetError(
+            f"{self.method.name} is no longer on the board: it started anew, or was made to forget it",
+            board=self._user.board.url,
+            phase="call",
+        )
+
+    @property
+    def key(self) -> bytes:
+        """Its key in the table of methods on the board."""
+        return self._home.key(self.method).encode()
 
     @property
     def called(self) -> str:
         """What it is called on the board, in any namespace there."""
-        return f"{homes.TABLE}[{self._home.key(self.method).encode()!r}]"
+        return f"{homes.TABLE}[{self.key!r}]"
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         self._user.use()
@@ -149,44 +191,6 @@ class DeployedFunction(Deployed, Generic[_P, _R]):
         return self.invoke(written(bound, *self._user.widths()), bound)
 
 
-class DeployedGenerator(Deployed, Generic[_P, _T]):
-    """A method that yields values: iterating over its call with ``async for`` runs it on the board, batch by batch."""
-
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Batches[_T]:
-        """Return the values that the method will yield; nothing runs before the first is asked for. Raises as for functions."""
-        bound = self._bind(args, kwargs)
-        text = written(bound, *self._user.widths())
-        fetch: Deployed = Deployed(_batch(), self._user.board_home, self._user, self._options)
-        name = secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS
-        begun = False
-
-        async def ask(most: int, limit: int) -> tuple[list[Any], bool]:
-            nonlocal begun
-            given = f"{homes.TABLE},{name},{most},{limit}"
-            if not begun:
-                await self._home.ensure(self.method)
-                given += f",{self.called}({text})"
-                begun = True
-            try:
-                values, over = await fetch.invoke(given, bound)
-            except DeviceError as error:
-                error.frames = tuple(frame for frame in error.frames if frame.file != fetch.method.file)
-                raise located(error, self.method, fetch.method.name) from error.__cause__
-            return values, over
-
-        return Batches(ask, lambda cleanup: self._user.hold(cleanup, "generator"))
-
-
-def located(error: DeviceError, method: Method, program: str) -> DeviceError:
-    """Return ``error`` with the host's files in its frames, without the one of the call itself."""
-    frames = locate(error.frames, method, program=program)
-    if frames and frames[0].function == "<module>":
-        frames = frames[1:]
-    error.frames = frames
-    error.traceback = str(Traceback(error.kind, error.text, frames, error.errno))
-    return error
-
-
 def written(bound: inspect.BoundArguments, float_bits: int, int_bits: int | None) -> str:
     """Return arguments as source text; raises UsageError for what cannot be sent."""
     names = list(bound.signature.parameters)
@@ -198,17 +202,3 @@ def written(bound: inspect.BoundArguments, float_bits: int, int_bits: int | None
 
     positional = [text(names[min(place, len(names) - 1)], value) for place, value in enumerate(bound.args)]
     return ",".join(positional + [f"{name}={text(name, value)}" for name, value in bound.kwargs.items()])
-
-
-def deployed(function: Any, home: Home, user: User, options: Options) -> Any:
-    """Return a function of the host as a method of its kind; raises UsageError for one that no board can run."""
-    method = Method.of(function)
-    kind = DeployedGenerator if method.kind is Kind.GENERATOR else DeployedFunction
-    return kind(method, home, user, options)
-
-
-@functools.cache
-def _batch() -> Method:
-    from firmware_helpers.batches import batch
-
-    return Method.of(batch)

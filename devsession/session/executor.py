@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.errors import UsageError
@@ -11,16 +11,27 @@ from devsession.methods.method import Kind, Method
 from devsession.session.deployed import (
     Deployed,
     DeployedFunction,
-    DeployedGenerator,
     Options,
     User,
 )
+from devsession.session.generators import DeployedGenerator
 from devsession.session.homes import Home
 from devsession.session.threads import DeployedThread, ThreadFunction, check_kind
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T = TypeVar("_T")
+
+
+class Decorator(Protocol):
+    """Makes functions of the host methods, with options that were given before."""
+
+    @overload
+    def __call__(self, function: Callable[_P, Iterator[_T]], /) -> DeployedGenerator[_P, _T]: ...  # type: ignore[overload-overlap] # as below
+    @overload
+    def __call__(self, function: Callable[_P, Coroutine[Any, Any, _R]], /) -> DeployedFunction[_P, _R]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _R], /) -> DeployedFunction[_P, _R]: ...
 
 
 class Methods:
@@ -55,7 +66,7 @@ class Methods:
     @overload
     def __call__(
         self, function: None = None, *, timeout: float | None = ..., priority: int = ...
-    ) -> Callable[[Callable[..., Any]], Any]: ...
+    ) -> Decorator: ...
 
     def __call__(
         self, function: Any = None, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0

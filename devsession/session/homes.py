@@ -1,4 +1,4 @@
-"""Where methods live on a board: those of the board in a dict of their own each, those of a session in its namespace.
+"""Where methods live on a board: those of the board in a dict of their own each, those of a session in its namespace (session_home.py).
 
 Both are called by a key of six characters, made of what is sent for them: programs that have different functions of one name do not meet,
 and a method that is there already is never sent again, whoever sent it.
@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import secrets
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from devsession.board.board import Board
-from devsession.errors import UsageError
+from devsession.board.programs import NAMELESS
+from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Kind, Method, check_names
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import HELPER, KEY_LENGTH, literal
+from devsession.session.locating import located
 
 # Where the board has methods and namespaces, for programs in any namespace.
 TABLE = f"__import__('__main__').{HELPER}_h['h']"
+# Runs a coroutine to its end; what an earlier one left behind, interrupted or not awaited, does not run on.
+_RUN = "(lambda m,c:(m.new_event_loop(),m.run(c))[1])(__import__('asyncio'),{}(*a,**k))"
 
 
 class Home(Protocol):
@@ -37,8 +41,11 @@ class Home(Protocol):
     def found(self, method: Method) -> None:
         """Know that the method is there."""
 
-    async def prepare(self, method: Method) -> None:
-        """Do what has to be done before a call."""
+    def missed(self, method: Method) -> None:
+        """Know that the method is not there."""
+
+    def calling(self, method: Method) -> AbstractAsyncContextManager[None]:
+        """Return what a call is made in: it does before what has to be done, and sees to it that nothing undoes it meanwhile."""
 
     async def ensure(self, method: Method) -> None:
         """See to it that the method is on the board."""
@@ -47,7 +54,7 @@ class Home(Protocol):
         """Have the board forget the method, and return how many bytes of its heap that gave back."""
 
     async def deploy(self, method: Method) -> None:
-        """Send the method, whatever is known of it."""
+        """Send the method, unless it is known to be there."""
 
 
 class BoardHome:
@@ -70,7 +77,7 @@ class BoardHome:
 
     def key(self, method: Method) -> str:
         """Return what the method is called by: the same for all who have the same text."""
-        return _text_of(method.digest)
+        return key_of(method.digest)
 
     def is_known(self, method: Method) -> bool:
         """Whether the method was seen on the board in its present life."""
@@ -80,6 +87,10 @@ class BoardHome:
         """Know that the method is there."""
         self._known[self.key(method)] = method
 
+    def missed(self, method: Method) -> None:
+        """Know that the method is not there: it was never sent, or somebody had the board forget it."""
+        self._known.pop(self.key(method), None)
+
     def forget(self) -> None:
         """Know nothing any more: the board started anew."""
         self._gone.update(self._known)
@@ -88,55 +99,77 @@ class BoardHome:
     async def restore(self) -> None:
         """Send again what went when the board started anew."""
         gone, self._gone = self._gone, {}
-        for key, method in gone.items():
-            if key not in self._known:
-                await self.deploy(method)
+        for method in gone.values():
+            await self.deploy(method)
 
-    async def prepare(self, method: Method) -> None:
-        """Do nothing: another process may have sent it, and a call shows that."""
+    def calling(self, method: Method) -> AbstractAsyncContextManager[None]:
+        """Look only whether it could be sent: another process may have done that, and a call shows it. Raises UsageError."""
+        if not self.is_known(method):
+            self._check(method)
+        return nullcontext()
 
     async def ensure(self, method: Method) -> None:
         """See to it that the method is on the board: ask for it, where it is not known, and send it where it is not there."""
         key = self.key(method)
-        async with self._deploying:
-            if key not in self._known:
-                asked = await self._board.ask(f"{key.encode()!r} in {TABLE}")
-                if asked.value:
-                    self._known[key] = method
         if key not in self._known:
-            await self.deploy(method)
+            self._check(method)
+            async with self._deploying:
+                if key not in self._known and (await self._board.ask(f"{key.encode()!r} in {TABLE}")).value:
+                    self._known[key] = method
+        await self.deploy(method)
 
     async def deploy(self, method: Method) -> None:
-        """Send the method with those that it calls, in one exec that leaves all of them or none.
+        """Send the method, unless it is known to be there, with those that it calls, in one exec that leaves all of them or none.
 
         Raises UsageError, before a byte is sent, for a name that would be missing there.
         """
+        async with self._deploying:
+            if not self.is_known(method):
+                self._check(method)
+                await self._send(method.reachable())
+
+    async def evict(self, method: Method) -> int:
+        """Have the board forget the method, for everybody, and return how many bytes of its heap that gave back."""
+        async with self._deploying:
+            self.missed(method)
+            return await self._board.drop(any_namespace(), keys_of(method, self.key(method)))
+
+    def _check(self, method: Method) -> None:
         check_names(method)
-        reached = method.reachable()
-        for one in reached:
+        for one in method.reachable():
             if one not in self._own:
                 raise UsageError(
                     f"{method.name} calls {one.name}, a method of a session, which others do not see",
                     hint="make it a method of the manager too, or this one a session's",
                 )
-        async with self._deploying:
-            namespace = any_namespace()
-            await self._board.deploy(self._installation(reached, namespace), namespace=namespace)
-            self._known.update((self.key(one), one) for one in reached)
 
-    async def evict(self, method: Method) -> int:
-        """Have the board forget the method, for everybody, and return how many bytes of its heap that gave back."""
-        key = self.key(method)
-        async with self._deploying:
-            self._known.pop(key, None)
-            return await self._board.drop(any_namespace(), (key,))
+    async def _send(self, methods: list[Method]) -> None:
+        namespace = any_namespace()
+        try:
+            await self._board.deploy(self._installation(methods, namespace), namespace=namespace)
+        except DeviceError as error:
+            # Where it was not even compiled, its last line did not run.
+            await self._board.drop(namespace)
+            if error.kind == "SyntaxError":
+                await self._find_fault(methods)
+            raise located(error, methods[0], NAMELESS) from None
+        self._known.update((self.key(one), one) for one in methods)
+
+    async def _find_fault(self, methods: list[Method]) -> None:
+        """Raise the DeviceError of the first that the board does not take, with its place in the host's file."""
+        for method in methods:
+            namespace = any_namespace()
+            try:
+                await self._board.deploy(method.text, namespace=namespace)
+            except DeviceError as error:
+                raise located(error, method, NAMELESS) from None
+            finally:
+                await self._board.drop(namespace)
 
     def _installation(self, methods: list[Method], namespace: int) -> str:
-        # The namespace in which this runs is made for it, and taken away by its last line: it is that of a single method.
+        # The namespace in which this runs is made for it, and taken from the table at the end: the functions keep what they need of it.
         if len(methods) == 1:
-            (one,) = methods
-            called = _called(one, one.name)
-            return f"{one.text}\n{TABLE}[{self.key(one).encode()!r}]={called}\n{TABLE}.pop({namespace})\n"
+            return self._alone(methods[0], namespace)
         lines = ["m=[]"]
         for method in methods:
             lines += ["m.append({'__name__':'method'})", f"exec({literal(method.text)},m[-1])"]
@@ -144,129 +177,38 @@ class BoardHome:
             lines += [
                 f"m[{number}][{name!r}]=m[{methods.index(called)}][{called.name!r}]"
                 for name, called in method.calls.items()
-                if called is not method
+                if called is not method or name != method.name
             ]
-        lines += [
-            f"{TABLE}[{self.key(method).encode()!r}]={_called(method, f'm[{number}][{method.name!r}]')}"
-            for number, method in enumerate(methods)
-        ]
-        return "\n".join([*lines, f"{TABLE}.pop({namespace})\n"])
+        for number, method in enumerate(methods):
+            lines += entries(method, self.key(method), f"m[{number}][{method.name!r}]")
+        return "\n ".join(["try:", *lines]) + f"\nfinally:{TABLE}.pop({namespace})\n"
+
+    def _alone(self, method: Method, namespace: int) -> str:
+        # Not held twice, as text and as a string: that counts on small boards.
+        aliases = [f"{name}={method.name}" for name in method.calls if name != method.name]
+        lines = [method.text, *aliases, *entries(method, self.key(method), method.name)]
+        return "\n".join(lines) + f"\n{TABLE}.pop({namespace})\n"
 
 
-class SessionHome:
-    """The methods of one session: they see its names, and go with it."""
-
-    def __init__(self, board: Board, board_home: BoardHome, namespace: int) -> None:
-        self._board = board
-        self._board_home = board_home
-        self._namespace = namespace
-        self._own: set[Method] = set()
-        self._known: dict[str, Method] = {}
-        self._gone: dict[str, Method] = {}
-        self._deploying = asyncio.Lock()
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys of what was sent."""
-        return tuple(sorted(self._known))
-
-    def add(self, method: Method) -> None:
-        """Know that the method is one of this session."""
-        self._own.add(method)
-
-    def key(self, method: Method) -> str:
-        """Return what the method is called by in this session."""
-        own = hashlib.blake2s(method.digest + self._namespace.to_bytes(8, "big"), digest_size=8)
-        return _text_of(own.digest())
-
-    def is_known(self, method: Method) -> bool:
-        """Whether the method is in this session's namespace."""
-        return self.key(method) in self._known
-
-    def found(self, method: Method) -> None:
-        """Know that the method is there."""
-        self._known[self.key(method)] = method
-
-    def forget(self) -> None:
-        """Know nothing any more: the board started anew."""
-        self._gone.update(self._known)
-        self._known.clear()
-
-    @property
-    def has_gone(self) -> bool:
-        """Whether something of it went when the board started anew."""
-        return bool(self._gone)
-
-    async def restore(self) -> None:
-        """Send again what went when the board started anew."""
-        gone, self._gone = self._gone, {}
-        for key, method in gone.items():
-            if key not in self._known:
-                await self.deploy(method)
-
-    async def prepare(self, method: Method) -> None:
-        """Send the method, unless that was done: nobody else does it."""
-        await self.ensure(method)
-
-    async def ensure(self, method: Method) -> None:
-        """See to it that the method is in the namespace."""
-        if not self.is_known(method):
-            await self.deploy(method)
-
-    async def deploy(self, method: Method) -> None:
-        """Send the method with those of the session that it calls; those of the board are put where it sees them.
-
-        Raises UsageError, before a byte is sent, for a method of another session.
-        """
-        async with self._deploying:
-            found = [method]
-            for one in found:  # which grows
-                found += [
-                    called for called in self._called(one) if called in self._own and called not in found
-                ]
-            for one in found:
-                if one is method or not self.is_known(one):
-                    await self._send(one)
-
-    async def evict(self, method: Method) -> int:
-        """Have the session forget the method, and return how many bytes of the board's heap that gave back."""
-        key = self.key(method)
-        async with self._deploying:
-            self._known.pop(key, None)
-            await self._board.deploy(f"globals().pop({method.name!r},0)\n", namespace=self._namespace)
-            return await self._board.drop(any_namespace(), (key,))
-
-    async def _send(self, method: Method) -> None:
-        lines = [method.text]
-        for name, called in method.calls.items():
-            if called not in self._own:
-                await self._board_home.ensure(called)
-                lines.append(f"{name}={TABLE}[{self._board_home.key(called).encode()!r}]")
-        lines.append(f"{TABLE}[{self.key(method).encode()!r}]={_called(method, method.name)}\n")
-        await self._board.deploy("\n".join(lines), namespace=self._namespace)
-        self.found(method)
-
-    def _called(self, method: Method) -> list[Method]:
-        for name, called in method.calls.items():
-            if called not in self._own and not self._board_home.has(called):
-                raise UsageError(
-                    f"{method.name} calls {name}, a method of another session, whose names it does not see",
-                    hint="make it a method of this session, or of the manager",
-                )
-        return list(method.calls.values())
-
-
-def _text_of(digest: bytes) -> str:
+def key_of(digest: bytes) -> str:
+    """Return the key that stands for a digest."""
     return base64.urlsafe_b64encode(digest)[:KEY_LENGTH].decode()
+
+
+def keys_of(method: Method, key: str) -> tuple[str, ...]:
+    """Return the keys of a method on the board: the one it is called by, and last the one of the function itself."""
+    return (key, f"{key}*") if method.kind is Kind.ASYNC else (key,)
+
+
+def entries(method: Method, key: str, function: str) -> list[str]:
+    """Return the code that puts the function of that name on the board under the method's keys; a coroutine is called by what runs it."""
+    keys = [name.encode() for name in keys_of(method, key)]
+    lines = [f"{TABLE}[{keys[-1]!r}]={function}"]
+    if len(keys) > 1:
+        lines.append(f"{TABLE}[{keys[0]!r}]=(lambda f:lambda*a,**k:{_RUN.format('f')})({function})")
+    return lines
 
 
 def any_namespace() -> int:
     """Return the number of a namespace that nobody else has."""
     return secrets.randbits(NONCE_BITS - 1) + 1
-
-
-def _called(method: Method, name: str) -> str:
-    """Return the code of what is called for a method: itself, or for a coroutine what runs it to its end."""
-    if method.kind is Kind.ASYNC:
-        return f"lambda*a,**k:__import__('asyncio').run({name}(*a,**k))"
-    return name

@@ -24,12 +24,13 @@ from devsession.session.device import DeviceContext, checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources
 from devsession.session.executor import Executor
 from devsession.session.files import DeviceFiles
-from devsession.session.homes import BoardHome, SessionHome
+from devsession.session.homes import BoardHome
 from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
 from devsession.session.preparation import Preparation
 from devsession.session.profile_report import ProfileReport
 from devsession.session.references import Ref
+from devsession.session.session_home import SessionHome
 from devsession.session.shared import SharedVariables
 from devsession.session.state import SessionState
 

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec
 
 from devsession.board.deadline import Deadline
-from devsession.errors import DeadlineError, UsageError
+from devsession.board.programs import NAMELESS
+from devsession.errors import DeadlineError, DeviceError, UsageError
 from devsession.methods.method import Kind, Method
 from devsession.protocol.records import NONCE_BITS
 from devsession.session import homes
-from devsession.session.deployed import Deployed, written
+from devsession.session.deployed import ATTEMPTS, CALL, Deployed, written
+from devsession.session.locating import located
 
 _P = ParamSpec("_P")
 
@@ -21,6 +23,8 @@ _P = ParamSpec("_P")
 POLL = 0.02
 # How long a thread may take to see that it is to stop: less than a clean-up may take.
 STOP_TIMEOUT = 4.0
+# The functions before the thread's own in a traceback of what it raised.
+_RAISING = CALL | {"<lambda>", "<genexpr>", "run"}
 
 
 class BoardThread:
@@ -29,17 +33,17 @@ class BoardThread:
     def __init__(self, name: int, owner: DeployedThread[Any]) -> None:
         self.name = name
         self._owner = owner
-        self._let_go = owner.hold(self.stop)
+        self.let_go = owner.hold(self.stop)
 
     def __repr__(self) -> str:
         return f"<BoardThread {self._owner.method.name}>"
 
     async def is_running(self) -> bool:
-        """Return whether it has not ended."""
-        return bool(await self._owner.ask(f"(lambda s:s is not None and s[1])({self._state})"))
+        """Return whether it has not ended; it has, too, when the board started anew."""
+        return bool(await self._owner.ask(f"(lambda s:s and s[1])({self._state})"))
 
     async def stop(self, timeout: float = STOP_TIMEOUT) -> None:
-        """Tell it to stop and wait until it has; what it raised is raised as UsageError.
+        """Tell it to stop and wait until it has; raises what it raised, a DeviceError whose frames name this host's files.
 
         Raises DeadlineError when it has not stopped within ``timeout`` seconds: it runs on, and may be told again.
         """
@@ -47,7 +51,10 @@ class BoardThread:
         await self.join(timeout)
 
     async def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended; raises as ``stop``. When cancelled it runs on."""
+        """Wait until it has ended, for up to ``timeout`` seconds (default None: without limit); raises as ``stop``.
+
+        When cancelled the thread runs on.
+        """
         deadline = Deadline.after(timeout)
         while await self.is_running():
             if deadline.remaining == 0:
@@ -58,10 +65,8 @@ class BoardThread:
                     hint="does it call the function that it gets as its first argument, and end when that says so?",
                 )
             await asyncio.sleep(POLL)
-        self._let_go()
-        raised = await self._owner.ask(f"(lambda s:s and s[2])({homes.TABLE}.pop({self.name},None))")
-        if raised:
-            raise UsageError(f"the thread {self._owner.method.name} raised {raised}", phase="thread")
+        self.let_go()
+        await self._owner.raise_what_it_did(f"{homes.TABLE}.pop({self.name},None)")
 
     @property
     def _state(self) -> str:
@@ -77,13 +82,33 @@ class DeployedThread(Deployed, Generic[_P]):
             raise UsageError("a thread takes its arguments by their places", phase="argument")
         self._user.use()
         bound = self.method.bind((None, *args), {})
-        begin = Deployed(_begin(), self._user.board_home, self._user, self._options)
-        await self._home.ensure(self.method)
-        name = secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS
         text = written(bound, *self._user.widths()).removeprefix("None").removeprefix(",")
-        given = f"{homes.TABLE},{name},{self.called},({text}{',' if text else ''})"
-        await begin.invoke(given, bound)
-        return BoardThread(name, self)
+        begin = Deployed(_begin(), self._user.board_home, self._user, self._options)
+        for _ in range(ATTEMPTS):
+            await self._home.ensure(self.method)
+            # Known before it runs: when this call is cancelled, it may have begun.
+            thread = BoardThread(secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS, self)
+            given = f"{homes.TABLE},{thread.name},{self.key!r},({text}{',' if text else ''})"
+            try:
+                async with self._home.calling(self.method):
+                    begun = await begin.invoke(given, bound, (self.method, CALL | {_begin().name}))
+            except DeviceError:
+                thread.let_go()
+                raise
+            if begun:
+                return thread
+            thread.let_go()
+            self._home.missed(self.method)
+        raise self.lost()
+
+    async def raise_what_it_did(self, state: str) -> None:
+        """Raise the exception in the state of a thread, if there is one."""
+        # A generator raises what it is told to, which no other expression does.
+        raising = f"(lambda s:s and s[2]and(n for n in()).throw(s[2]))({state})"
+        try:
+            await self.ask(raising)
+        except DeviceError as error:
+            raise located(error, self.method, NAMELESS, _RAISING) from None
 
     def hold(self, cleanup: Callable[[], Any]) -> Callable[[], None]:
         """Have ``cleanup`` awaited at the session's end; returns what takes it back."""
@@ -104,9 +129,9 @@ def check_kind(method: Method) -> None:
 
 @functools.cache
 def _begin() -> Method:
-    from firmware_helpers.threads import begin
+    from firmware_helpers.threads import begin_thread
 
-    return Method.of(begin)
+    return Method.of(begin_thread)
 
 
 ThreadFunction = Callable[Concatenate[Callable[[], bool], _P], Any]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from typing import Any, Generic, ParamSpec, Self, TypeVar, cast, overload
+from typing import Any, Generic, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.methods.method import Method
-from devsession.session import deployed, executor, threads
+from devsession.session import deployed, executor, generators, threads
 from devsession.session.threads import ThreadFunction
 from devsession.sync.loop_thread import LoopThread
 from devsession.sync.twin import Fact, Part, Twin, waits
@@ -44,7 +44,7 @@ class DeployedGenerator(Deployed, Generic[_P, _T]):
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> Generator[_T, None, None]:
         """Return the values that the method will yield; nothing runs before the first is asked for. Leaving early ends it there."""
-        function = cast("deployed.DeployedGenerator[_P, _T]", self._original)
+        function = cast("generators.DeployedGenerator[_P, _T]", self._original)
         return self._loop.iterate(lambda: function(*args, **kwargs))
 
 
@@ -68,13 +68,24 @@ class DeployedThread(Deployed, Generic[_P]):
 
 _KINDS: dict[type, type[Deployed]] = {
     deployed.DeployedFunction: DeployedFunction,
-    deployed.DeployedGenerator: DeployedGenerator,
+    generators.DeployedGenerator: DeployedGenerator,
     threads.DeployedThread: DeployedThread,
 }
 
 
 def _twin(original: deployed.Deployed, loop: LoopThread) -> Deployed:
     return _KINDS[type(original)].of(original, loop)
+
+
+class Decorator(Protocol):
+    """Makes functions of the host methods, with options that were given before."""
+
+    @overload
+    def __call__(self, function: Callable[_P, Iterator[_T]], /) -> DeployedGenerator[_P, _T]: ...  # type: ignore[overload-overlap] # as below
+    @overload
+    def __call__(self, function: Callable[_P, Coroutine[Any, Any, _R]], /) -> DeployedFunction[_P, _R]: ...
+    @overload
+    def __call__(self, function: Callable[_P, _R], /) -> DeployedFunction[_P, _R]: ...
 
 
 class Methods(Twin[executor.Methods]):
@@ -104,7 +115,7 @@ class Methods(Twin[executor.Methods]):
     @overload
     def __call__(
         self, function: None = None, *, timeout: float | None = ..., priority: int = ...
-    ) -> Callable[[Callable[..., Any]], Any]: ...
+    ) -> Decorator: ...
 
     def __call__(
         self, function: Any = None, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0

@@ -21,6 +21,11 @@ class Metered:
         self._transport = transport
         self._seen = 0
 
+    @property
+    def sent(self) -> int:
+        """How many bytes went to the board so far."""
+        return self._transport.meter.up
+
     def turns(self) -> int:
         now = self._transport.meter.turns
         turns, self._seen = now - self._seen, now

@@ -12,7 +12,17 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
-from devsession.session import deployed, device, executor, files, listeners, parts, references, threads
+from devsession.session import (
+    deployed,
+    device,
+    executor,
+    files,
+    generators,
+    listeners,
+    parts,
+    references,
+    threads,
+)
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
 from devsession.sync import references as sync_references
@@ -34,7 +44,7 @@ TWINS: dict[type, type] = {
     files.DeviceFiles: contexts.DeviceFiles,
     deployed.Deployed: methods.Deployed,
     deployed.DeployedFunction: methods.DeployedFunction,
-    deployed.DeployedGenerator: methods.DeployedGenerator,
+    generators.DeployedGenerator: methods.DeployedGenerator,
     threads.DeployedThread: methods.DeployedThread,
     threads.BoardThread: methods.BoardThread,
     executor.Methods: methods.Methods,
@@ -46,6 +56,7 @@ TWINS: dict[type, type] = {
 }
 
 # Public methods that are for other parts of devsession, not for its users.
+DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
@@ -57,10 +68,11 @@ INTERNAL: dict[type, set[str]] = {
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
     files.DeviceFiles: {"looking"},
-    deployed.Deployed: {"called", "invoke"},
-    deployed.DeployedFunction: {"called", "invoke"},
-    deployed.DeployedGenerator: {"called", "invoke"},
-    threads.DeployedThread: {"ask", "called", "hold", "invoke"},
+    deployed.Deployed: DEPLOYED,
+    deployed.DeployedFunction: DEPLOYED,
+    generators.DeployedGenerator: DEPLOYED,
+    threads.BoardThread: {"let_go"},
+    threads.DeployedThread: {*DEPLOYED, "ask", "hold", "raise_what_it_did"},
     listeners.Listeners: {"__call__", "settle"},
     references.Ref: {"make"},
 }
