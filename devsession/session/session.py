@@ -303,6 +303,8 @@ class DeviceSession:
 
         Raises an ExceptionGroup of what failed. When cancelled it goes on to its end first: what was begun is given back.
         """
+        if self.phase is SessionPhase.ENDED:
+            return
         if self._ending is None:
             self._ending = asyncio.get_running_loop().create_task(self._end())
         try:

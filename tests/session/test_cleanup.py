@@ -152,6 +152,15 @@ async def test_one_failure_does_not_skip_the_rest_and_all_are_told(manager: Devi
     assert [type(error).__name__ for error in caught.value.exceptions] == ["DeviceError", "ZeroDivisionError"]
 
 
+async def test_failures_are_told_once(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        session.push_cleanup(lambda: 1 / 0)
+        with pytest.raises(ExceptionGroup):
+            await session.end()
+        await session.end()
+    assert manager.sessions == ()
+
+
 async def test_one_that_hangs_does_not_hold_up_the_rest():
     told: list[str] = []
     stack = CleanupStack(timeout=0.05)
