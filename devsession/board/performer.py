@@ -68,8 +68,8 @@ class Performer:
         """Put the helper for events into a namespace that wants one, unless it is there; raises what ``perform`` does, and DeviceError."""
         if not self._prompt.messages.is_missing(namespace, self._interpreter.epoch):
             return
-        job = Job(emitter(namespace), Mode.EXEC, "the helper for events", deadline, namespace=namespace)
-        job.lasting, job.is_emitter = False, True
+        job = Job(emitter(namespace), Mode.EXEC, "the helper for events", deadline, namespace=sources.HOME)
+        job.prelude, job.lasting, job.is_emitter = sources.opening(), False, True
         execution = job.conclude(await self._perform(job), self._prompt.url)
         if execution.error is not None:
             raise execution.error
@@ -217,7 +217,10 @@ class Performer:
                     hint="run it again on the fresh interpreter",
                 )
             return "helper missing"
-        return ""
+        # What comes before its check is damaged as easily.
+        damaged = job.is_emitter and bool(finished.error) and job.damages < DAMAGES
+        job.damages += damaged
+        return "helper for events damaged on its way" if damaged else ""
 
     def _after_loss(self, job: Job, error: LinkError) -> DevsessionError:
         error.phase = "exec"
