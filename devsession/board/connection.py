@@ -89,6 +89,11 @@ class Connection:
         """How many events of the board nobody listened for, or were of an earlier attach, or damaged on the way."""
         return self._prompt.messages.dropped
 
+    @property
+    def free_heap(self) -> int | None:
+        """How many bytes of heap were free when the first program of this connection and life of the board ran; None before that."""
+        return self._prompt.interpreter.free_heap
+
     def add_watcher(self, watcher: Callable[[Happening], None]) -> None:
         """Have ``watcher`` called with what befalls the board, at once and on the loop; it must not raise."""
         self._prompt.watchers.append(watcher)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from devsession.session.profile import SessionProfile
 
 _T = TypeVar("_T")
+
+# With less free heap than this, in bytes, a board has no room for namespaces beside __main__.
+LEAST_ROOM = 2048
 
 
 class DeviceSessionManager:
@@ -200,7 +204,8 @@ class DeviceSessionManager:
     ) -> DeviceSession:
         """Return a new session; it costs the board nothing before it is used.
 
-        ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays.
+        ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays; a board with less
+        than 2 KB of heap has no room for anything else, and a warning tells of it.
         ``profile`` is applied when the session is entered or first used. Raises SessionExistsError for a name in use.
         """
         if namespace not in {"own", "main"}:
@@ -209,10 +214,22 @@ class DeviceSessionManager:
         name = name if name is not None else f"session-{number:x}"
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
+        if namespace == "own" and self._has_no_room():
+            namespace = "main"
         where = MAIN if namespace == "main" else number
         session = DeviceSession(name, where, self._commons, self._ended, profile)
         self._sessions[name] = session
         return session
+
+    def _has_no_room(self) -> bool:
+        free = self.board.free_heap
+        if free is None or free >= LEAST_ROOM:
+            return False
+        warnings.warn(
+            f"{self.board.url} has {free} bytes of heap: its sessions share the namespace of __main__",
+            stacklevel=3,
+        )
+        return True
 
     async def end_session(self, session: DeviceSession | str) -> None:
         """End a session, given by itself or by name; raises KeyError for a name that none has, and what ``DeviceSession.end`` does."""

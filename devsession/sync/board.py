@@ -78,6 +78,7 @@ class Board(Block[asynchronous.Board]):
     url = Fact[str]()
     identity = Fact[str]()
     epoch = Fact[int]()
+    free_heap = Fact[int | None]()
     is_listening = Fact[bool]()
     lost = Fact[LinkError | None]()
     events_dropped = Fact[int]()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from devsession.errors import DeadlineError, DeviceError, DeviceResetError, LinkLostError
+from devsession.errors import DeadlineError, DeviceError, DeviceResetError, LinkLostError, SessionEndedError
 from devsession.session.cleanup import CleanupStack, Resource, ResourceState
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.session import DeviceSession
@@ -219,3 +219,37 @@ def test_ctrl_c_of_the_host_program_cleans_up(tmp_path: Path):
         out, err = process.communicate(timeout=20)
     assert out == "cleaned\n"
     assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+async def test_background_tasks_end_with_the_session(manager: DeviceSessionManager):
+    ended = []
+
+    async def work(name: str) -> str:
+        try:
+            await asyncio.sleep(60 if name == "long" else 0)
+        finally:
+            ended.append(name)
+        return name
+
+    async with manager.session() as session:
+        long = session.background(work("long"))
+        assert await session.background(work("short")) == "short"
+        assert [held.type for held in session.resources] == ["background task"] * 2
+    assert ended == ["short", "long"]
+    assert long.cancelled()
+    with pytest.raises(SessionEndedError):
+        session.background(work("late"))
+
+
+async def test_a_background_task_that_fails_at_its_end_is_told(manager: DeviceSessionManager):
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            raise ValueError("at the end")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with manager.session() as session:
+            session.background(work())
+            await asyncio.sleep(0)
+    assert caught.group_contains(ValueError, match="at the end")

@@ -185,3 +185,16 @@ async def test_state_is_the_hosts_and_typed(manager: DeviceSessionManager):
         session.state.clear()
         with pytest.raises(KeyError):
             session.state.typed("gain", float)
+
+
+async def test_a_board_without_room_shares_main(
+    manager: DeviceSessionManager, monkeypatch: pytest.MonkeyPatch
+):
+    async with manager.session() as session:
+        assert session.namespace != 0
+    monkeypatch.setattr("devsession.session.manager.LEAST_ROOM", 1 << 40)
+    with pytest.warns(UserWarning, match="share the namespace of __main__"):
+        session = manager.create_session()
+    async with session:
+        await session.exec("shared = 1")
+    assert await manager.board.eval("shared") == 1

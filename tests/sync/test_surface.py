@@ -55,6 +55,9 @@ TWINS: dict[type, type] = {
     references.Ref: sync_references.Ref,
 }
 
+# What takes a coroutine, which means nothing without ``await``.
+COROUTINES = {"background"}
+
 # Public methods that are for other parts of devsession, not for its users.
 DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
@@ -64,7 +67,7 @@ INTERNAL: dict[type, set[str]] = {
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
-        *("next_handle", "perform", "ready", "restore", "url", "use", "widths"),
+        *("next_handle", "perform", "ready", "restore", *COROUTINES, "url", "use", "widths"),
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
     files.DeviceFiles: {"looking"},

@@ -1,0 +1,209 @@
+"""What runs in one session's namespace on a board."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devsession.board.board import Board
+from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.execution import Execution
+from devsession.board.expect import Expected, Patterns
+from devsession.board.running import Running
+from devsession.errors import DevsessionError, SessionEndedError
+from devsession.session.cleanup import CleanupStack
+from devsession.session.device import checked_name
+from devsession.session.events import EVENTS_KEPT, Events, EventSources
+
+if TYPE_CHECKING:
+    from devsession.session.files import DeviceFiles
+    from devsession.session.preparation import Preparation
+
+
+class SessionPhase(enum.Enum):
+    """Where a session stands."""
+
+    ACTIVE = "active"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class Programs:
+    """The programs of a session, each in its namespace, with what has to be there before them; a DeviceSession is this with an end."""
+
+    files: DeviceFiles
+    _preparation: Preparation
+
+    def __init__(self, board: Board, name: str, namespace: int) -> None:
+        self.board = self._board = board
+        self.name = name
+        self.phase = SessionPhase.ACTIVE
+        self._namespace = namespace
+        self._used = False
+        self._stack = CleanupStack()
+        self._events = EventSources(board, namespace)
+        self._watched: set[asyncio.Task[None]] = set()
+
+    @property
+    def namespace(self) -> int:
+        """The number of this session's dict on the board; 0 is ``__main__``."""
+        return self._namespace
+
+    async def exec(
+        self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+    ) -> Execution:
+        """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
+        self._use()
+        source, push = await self._preparation.before(source)
+        with self._preparation.sending(push):
+            return await self._board.exec(
+                source, timeout=timeout, priority=priority, namespace=self._namespace
+            )
+
+    async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
+        """Return the value of an expression in this session's namespace; as ``Board.eval``."""
+        self._use()
+        expression, push = await self._preparation.before_value(expression)
+        with self._preparation.sending(push):
+            return await self._board.eval(
+                expression, timeout=timeout, priority=priority, namespace=self._namespace
+            )
+
+    async def run(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> Execution:
+        """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
+        self._use()
+        program, push = await self._preparation.before_program(program)
+        with self._preparation.sending(push):
+            execution = await self._board.run(
+                program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+            )
+        if execution.error is not None:
+            self._preparation.doubt(push)
+        return execution
+
+    def start(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> Running:
+        """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
+        self._use()
+        for before in self._preparation.before_start(program):
+            # Those who wait for the board take turns: it runs before what is started next.
+            self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
+        running = self._board.start(
+            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+        self._stack.push(running.stop, kind="program")
+        return running
+
+    async def stream(
+        self,
+        program: str | Path,
+        *,
+        args: tuple[str, ...] = (),
+        timeout: float | None = None,
+        priority: int = 0,
+    ) -> AsyncGenerator[str, None]:
+        """Run a program in this session's namespace and yield what it prints; as ``Board.stream``."""
+        self._use()
+        program, push = await self._preparation.before_program(program)
+        printed = self._board.stream(
+            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+        )
+        try:
+            with self._preparation.sending(push):
+                async for text in printed:
+                    yield text
+        finally:
+            await printed.aclose()
+
+    async def prepare(self) -> None:
+        """Apply the profile, if that has not been done since the board started, and send shared variables that have changed.
+
+        Entering the session does that, and every program before it runs; no turn where there is nothing to do. Raises ProfileError, which
+        has the report; what failed is tried again with the next use.
+        """
+        self._check()
+        await self._preparation.all()
+
+    def use_shared(self, *names: str) -> None:
+        """Have shared variables of the manager in the namespace from the next program on, and whenever they change; costs no turn."""
+        self._check()
+        self._preparation.use(*map(checked_name, names))
+
+    async def expect(self, patterns: Patterns, timeout: float | None = EXEC_TIMEOUT) -> Expected:
+        """Wait until the board prints what matches; as ``Board.expect``, over everything the board prints."""
+        self._check()
+        return await self._board.expect(patterns, timeout)
+
+    def events(self, limit: int = EVENTS_KEPT) -> Events:
+        """Return the events that come from now on: what the session's programs, threads and callbacks send by themselves, at any time.
+
+        On the board it is ``devsession_helper.emit(value)`` that sends one: the name is there for the next program of the session (no file
+        is written), and modules may ``import devsession_helper`` where the board has ``sys.modules``; what they send reaches all sessions.
+        Values are as exact as those of ``eval``; one whose text is longer than 999 characters is a ValueError there. ``emit`` allocates
+        memory, so callbacks of interrupts have to be soft ones (``hard=False``), or go by way of ``micropython.schedule``.
+
+        ``limit`` is how many wait for a slow reader before the oldest are dropped, and counted. Several iterators all get everything, and
+        end with the session. After a reset of the board the session's next program finds the name again.
+        """
+        self._use()
+        return self._events.new(limit)
+
+    # For the contexts
+
+    async def perform(self, code: str, *, evaluate: bool = True, timeout: float | None = EXEC_TIMEOUT) -> Any:
+        """Run code of devsession's own in the namespace, an expression unless told otherwise; return the value of one."""
+        self._use()
+        if evaluate:
+            return await self._board.eval(code, timeout=timeout, namespace=self._namespace)
+        await self._board.exec(code, timeout=timeout, namespace=self._namespace)
+        return None
+
+    async def exec_quietly(self, source: str) -> None:
+        """As ``exec``, for what leaves files alone."""
+        self._use()
+        source, push = await self._preparation.before(source)
+        with self._preparation.sending(push), self.files.looking():
+            await self._board.exec(source, namespace=self._namespace)
+
+    async def eval_quietly(self, expression: str) -> Any:
+        """As ``eval``, for what leaves files alone."""
+        self._use()
+        expression, push = await self._preparation.before_value(expression)
+        with self._preparation.sending(push), self.files.looking():
+            return await self._board.eval(expression, namespace=self._namespace)
+
+    def _use(self) -> None:
+        self._check()
+        self._used = True
+
+    def _check(self) -> None:
+        if self.phase is not SessionPhase.ACTIVE:
+            raise SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+
+    def _watch(self, running: Running) -> None:
+        """See a program of our own to its end; what it fails with, the next one tells."""
+
+        async def see() -> None:
+            with suppress(DevsessionError):
+                await running.result()
+
+        task = asyncio.get_running_loop().create_task(see())
+        self._watched.add(task)
+        task.add_done_callback(self._watched.discard)
