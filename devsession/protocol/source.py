@@ -101,7 +101,7 @@ def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
 
     It always has six digits, so that commands of one length stay that whatever their text.
     """
-    return 100_000 + (checksum(text.encode()) + mode.value + key.number + namespace & 0xFFFF)
+    return 100_000 + (checksum(text.encode()) + key.nonce + mode.value + key.number + namespace & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:
