@@ -66,7 +66,7 @@ class DeviceSessionManager:
         self.capabilities_changed = self._facts.changed
         self.board_home = BoardHome(communicator)
         self._commons = Commons(
-            communicator, self.board_home, FileMetadata(communicator), self.shared, self._facts.widths
+            communicator, self.board_home, FileMetadata(communicator), self.shared, self._facts
         )
         self._stack = CleanupStack()
         self.method = Methods(self.board_home, self)
