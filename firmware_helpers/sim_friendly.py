@@ -48,17 +48,18 @@ class Friendly:
         self.write = terminal.write
         self.execute = execute
         self.history = []
+        self.banner = BANNER
 
     def run(self):
         # Returns when Ctrl-A asks for the raw REPL; a soft reset does not return.
-        self.write(BANNER.encode())
+        self.write(self.banner.encode())
         while True:
             line = self.line(sys.ps1)
             if line == b"\x01":
                 self.write(b"\r\n")
                 return
             if line == b"\x02":
-                self.write(b"\r\n" + BANNER.encode())
+                self.write(b"\r\n" + self.banner.encode())
             elif line == b"\x03":
                 self.write(b"\r\n")
             elif line == b"\x04":

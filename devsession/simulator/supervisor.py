@@ -26,6 +26,7 @@ class Start(Enum):
     DEEPSLEEP = "deepsleep"
     SOFT = "soft"
     RAW = "raw"
+    REPL = "repl"
 
 
 # How firmware_helpers/sim_console.py and machine.py end the process; every other way is a crash.
