@@ -3,6 +3,7 @@ import ffi
 from sim_circuit_texts import (
     BOARD_ID,
     CODE_DONE,
+    CODE_STOPPED,
     ERRORS,
     FULL_VERSION,
     OUTPUT,
@@ -59,7 +60,9 @@ class CircuitConsole(Console):
             elif before == "repl":
                 self.friendly_repl()
             else:
-                if before != "soft":
+                if before == "reload":
+                    self.reload()
+                elif before != "soft":
                     self.boot()
                 self.code()
         except BaseException:
@@ -114,6 +117,16 @@ class CircuitConsole(Console):
         if self.ran:
             # What boot.py defined is not there any more when code.py runs.
             self.leave(EXIT_SOFT, "STARTUP")
+
+    def reload(self):
+        # What was saved stopped the machine before, in the middle of code.py or after it; it could not say so itself.
+        if not self.state["waiting"]:
+            self.title("Done")
+            self.write(b"\r\n")
+            self.say(CODE_STOPPED)
+        self.say(SOFT_REBOOT)
+        self.state.kept["waiting"] = False
+        self.state["reason"] = "AUTO_RELOAD"
 
     def code(self):
         autoreload = self.state["autoreload"]

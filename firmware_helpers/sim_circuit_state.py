@@ -20,7 +20,7 @@ class State:
             "typed": "",
             "next": None,
         }
-        if before in ("soft", "raw", "repl"):
+        if before in ("soft", "raw", "repl", "reload"):
             with self.host.open(path, "r") as file:
                 self.kept = json.load(file)
 

@@ -13,6 +13,7 @@ RELOAD_ON = "Auto-reload is on. Simply save files over USB to run them or enter 
 RELOAD_OFF = "Auto-reload is off."
 OUTPUT = " output:"
 CODE_DONE = "Code done running."
+CODE_STOPPED = "Code stopped by auto-reload. Reloading soon."
 PRESS_ANY_KEY = "Press any key to enter the REPL. Use CTRL-D to reload."
 TRANSLATED = {
     "en": {},

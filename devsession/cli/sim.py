@@ -19,8 +19,7 @@ KINDS = ["unix", "microbit", "mps2", "circuitpython"]
 
 @click.group("sim")
 def sim_command() -> None:
-    """Simulated boards: the unix port of MicroPython behind a terminal that behaves as a board's, or as a CircuitPython board's, and
-    firmware of real boards under QEMU.
+    """Simulated boards: MicroPython's unix port behind a terminal that behaves as a board's, and firmware of real boards under QEMU.
 
     \b
     devsession sim serve bench --path /tmp/bench     in one terminal

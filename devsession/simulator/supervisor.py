@@ -27,6 +27,7 @@ class Start(Enum):
     SOFT = "soft"
     RAW = "raw"
     REPL = "repl"
+    RELOAD = "reload"
 
 
 # How firmware_helpers/sim_console.py and machine.py end the process; every other way is a crash.
