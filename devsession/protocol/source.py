@@ -13,6 +13,8 @@ from enum import Enum
 from devsession.protocol.records import Key, checksum
 
 HELPER = "_devsession"
+# The helper's own dict, while more is added to it.
+HOME = -1
 # What programs that send events know by this name.
 EMITTER = "devsession_helper"
 # How the code that puts the helper on a board begins, and how it ends.
@@ -99,7 +101,7 @@ def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
 
     It always has six digits, so that commands of one length stay that whatever their text.
     """
-    return 100_000 + (checksum(text.encode()) + mode.value + key.number + namespace & 0xFFFF)
+    return 100_000 + (checksum(text.encode()) + key.nonce + mode.value + key.number + namespace & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:
@@ -108,10 +110,14 @@ def is_refusal(error: bytes) -> bool:
 
 
 def emission(helper: str, namespace: int) -> str:
-    """Return the program that puts the helper for events on a board, for the namespace in which it runs."""
-    # The name that is to stay serves for what is needed on the way: no other is taken.
-    name = EMITTER
-    return f"{name}=__import__('__main__').{HELPER}_h\nexec({literal(helper)},{name})\n{name}={name}['M']({namespace})\n"
+    """Return the program that puts the helper for events on a board for a namespace; to be run in HOME, behind ``opening``."""
+    there = f"h.setdefault({namespace},{{'__name__':'__main__'}})" if namespace != MAIN else "G"
+    return f"h.pop({HOME})\n{helper}{there}['{EMITTER}']=M({namespace})\n"
+
+
+def opening() -> str:
+    """Return the code that makes HOME the helper's own dict, until what runs there takes it back."""
+    return f"{HELPER}_h['h'][{HOME}]={HELPER}_h\n"
 
 
 def drop(namespace: int, methods: tuple[str, ...]) -> str:

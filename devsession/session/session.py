@@ -15,6 +15,7 @@ from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
+from devsession.session.facts import Facts
 from devsession.session.files import DeviceFiles
 from devsession.session.homes import BoardHome
 from devsession.session.metadata import FileMetadata
@@ -35,13 +36,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Commons:
-    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, the width of numbers."""
+    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, what else is known."""
 
     board: Board
     home: BoardHome
     files: FileMetadata
     variables: SharedVariables
-    widths: Callable[[], tuple[int, int | None]]
+    facts: Facts
 
 
 class DeviceSession(Programs):
@@ -70,17 +71,17 @@ class DeviceSession(Programs):
         self.state = SessionState()
         self.given_back: int | None = None
         self.board_home = commons.home
-        self.widths = commons.widths
+        self.widths = commons.facts.widths
         self._tell_end = ended
         self._begun = time.monotonic()
         self._lasted: float | None = None
         self._handles = 0
         self._ending: asyncio.Task[None] | None = None
-        self.device = DeviceContext(self)
+        self.device = DeviceContext(self, commons.facts)
         self.part = Parts(self)
         self.files = DeviceFiles(self, commons.files)
         self._home = SessionHome(self._board, commons.home, namespace)
-        self.executor = Executor(self._home, self)
+        self.executor = Executor(self._home, self, self._started)
         self.method, self.thread = self.executor.method, self.executor.thread
         self._preparation = Preparation(self, commons.variables, profile)
 

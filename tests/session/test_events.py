@@ -281,6 +281,19 @@ async def test_the_name_is_put_there_once(manager: DeviceSessionManager):
         assert await rest(events) == []
 
 
+async def test_a_helper_damaged_on_its_way_is_sent_again():
+    # Within its source: a flip in the nonce before that is an error of its own.
+    for at in range(120, 440, 40):
+        faulty = FaultyTransport(link("sim:"))
+        async with Board(faulty) as board:
+            await board.exec("x = 1")
+            events = Events(board, 0, 10)
+            faulty.add(Fault(FaultKind.FLIP, Direction.UP, at))
+            await board.exec("devsession_helper.emit(5)")
+            assert await values(events, 1) == [5]
+        assert len(faulty.happened) == 1
+
+
 async def test_loss_of_the_link_and_its_end(manager: DeviceSessionManager):
     faulty = FaultyTransport(link("sim:"))
     async with DeviceSessionManager(Board(faulty)) as other:

@@ -13,7 +13,7 @@ from devsession import (
     DeadlineError,
     DeviceError,
     DeviceResetError,
-    DeviceSessionManager,
+    Events,
     RecoveryError,
     Reset,
     Rung,
@@ -22,6 +22,7 @@ from devsession import (
     link,
 )
 from devsession.board import recovery
+from devsession.protocol.source import MAIN
 from devsession.simulator import registry
 from devsession.simulator.serve import serve
 
@@ -64,20 +65,16 @@ async def test_a_program_that_resets_the_board_is_told(url: str):
 
 @BOTH
 async def test_events(url: str):
-    async with (
-        DeviceSessionManager.open(url) as manager,
-        manager.session(namespace="main") as session,
-        session.events() as events,
-    ):
+    async with connect(url) as board, Events(board, MAIN, 10) as events:
         for _ in range(2):
-            await session.exec("devsession_helper.emit('x')")
-            await session.exec("devsession_helper.emit(1.5)")
+            await board.exec("devsession_helper.emit('x')")
+            await board.exec("devsession_helper.emit(1.5)")
             assert [(await anext(events)).value, (await anext(events)).value] == ["x", 1.5]
-            await manager.board.soft_reset()
-        if await session.eval("hasattr(__import__('sys'), 'modules')"):
-            await session.exec("import devsession_helper as shared; shared.emit(3)")
+            await board.soft_reset()
+        if await board.eval("hasattr(__import__('sys'), 'modules')"):
+            await board.exec("import devsession_helper as shared; shared.emit(3)")
             assert (await anext(events)).value == 3
-        assert manager.board.events_dropped == 0
+        assert board.events_dropped == 0
 
 
 async def test_a_deadline_stops_the_micro_bit():

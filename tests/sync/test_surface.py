@@ -70,6 +70,7 @@ INTERNAL: dict[type, set[str]] = {
         *("next_handle", "perform", "ready", "restore", *COROUTINES, "url", "use", "widths"),
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
+    devsession.Running: {"when_over"},
     files.DeviceFiles: {"looking"},
     deployed.Deployed: DEPLOYED,
     deployed.DeployedFunction: DEPLOYED,
