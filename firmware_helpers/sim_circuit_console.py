@@ -45,7 +45,7 @@ class CircuitConsole(Console):
         super().__init__(terminal, files, namespace, unmask)
         self.state = state
         self.words = TRANSLATED[language]
-        self.friendly.banner = "\r\n" + FULL_VERSION + "\r\n"
+        self.friendly.banner = ("\r\n" + FULL_VERSION + "\r\n").encode()
         # The one time that programs may change what the host is shown: before USB starts.
         self.booting = False
         self.ran = False
@@ -204,8 +204,16 @@ class CircuitConsole(Console):
         error = super().execute(start, source, mode, raw, paste)
         if isinstance(error, KeyboardInterrupt) and not (paste and paste.aborted):
             # The USB stack throws away all that it holds when Ctrl-C meets a running program, also what came behind it.
-            self.terminal.drop()
+            self.drop_typed()
         return error
+
+    def drop_typed(self):
+        # The terminal is idle: a read does not wait.
+        terminal = self.terminal
+        terminal.rest = b""
+        terminal.left = 0
+        while terminal.readinto(terminal.one):
+            pass
 
     def finish(self, error):
         if isinstance(error, (SystemExit, Reload)):

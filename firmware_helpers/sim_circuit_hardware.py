@@ -136,6 +136,7 @@ def make_storage(console):
 
 def make_supervisor(console):
     state = console.state
+    write = console.write
 
     class Runtime:
         usb_connected = True
@@ -166,7 +167,7 @@ def make_supervisor(console):
         @console.setter
         def console(self, on):
             if state["titles"] and not on:
-                console.write(b"\x1b]0;\x1b\\")
+                write(b"\x1b]0;\x1b\\")
             state["titles"] = bool(on)
 
     def reload():

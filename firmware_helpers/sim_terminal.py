@@ -137,13 +137,6 @@ class Terminal:
                 self.leave(0)
         return self.one[0]
 
-    def drop(self):
-        # Throws away what was typed and is not used; only while idle, when a read does not wait.
-        self.rest = b""
-        self.left = 0
-        while self.readinto(self.one):
-            pass
-
     def wake(self):
         # From another thread: ends a wait of the main one for a moment, so that what was scheduled runs.
         self.send(self.main, self.waking)
