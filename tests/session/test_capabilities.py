@@ -356,6 +356,7 @@ async def test_measuring(url, capsys):
     assert performance.upload > 1000
     assert performance.download > 1000
     assert performance.loop > 10000
+    assert performance.interruptible
 
 
 def test_pydantic_is_imported_only_where_it_is_needed():
