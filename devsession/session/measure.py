@@ -33,7 +33,8 @@ _PRINT = 'any(print("{}",end="")for x in range({}))'
 async def measure(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Performance:
     """Measure a board and its link, which takes a second or, on a slow serial line, some; nothing is left on the board.
 
-    A loop of a second is interrupted by Ctrl-C, to see whether that is possible. ``timeout`` in seconds for each of about 30 execs. Raises what ``Board.exec`` raises. When cancelled the program is interrupted.
+    A loop of a second is interrupted by Ctrl-C, to see whether that is possible. ``timeout`` in seconds for each of about 30 execs.
+    Raises what ``Board.exec`` raises. When cancelled the program is interrupted.
     """
 
     async def taken(expression: str) -> float:
