@@ -26,6 +26,8 @@ BOOT_OUTPUT_MOST = 512
 CLEAR_LINE = "\x1b[2K\x1b[0G"
 SNAKE = "\U0001f40d"
 
+# What came in one packet with Ctrl-C is there within this many milliseconds: the host's system hands it on byte by byte.
+PACKET = 5
 # The kind of a file, in what stat gives.
 REGULAR = 0x8000
 
@@ -210,6 +212,7 @@ class CircuitConsole(Console):
     def drop_typed(self):
         # The terminal is idle: a read does not wait.
         terminal = self.terminal
+        terminal.wait(PACKET)
         terminal.rest = b""
         terminal.left = 0
         while terminal.readinto(terminal.one):
