@@ -81,8 +81,9 @@ async def test_emit(url: str):
 @EVERYWHERE
 async def test_probe(url: str):
     async with connect(url) as board:
+        # What ran before may have taken the room: that is no reason not to know the board.
         await board.exec("")
-        capabilities = await probe(board, free_heap=board.free_heap)
+        capabilities = await probe(board)
         assert capabilities.implementation == FIRMWARE[url]
         assert list(capabilities.version) == list(await board.eval("__import__('sys').implementation[1][:3]"))
 
