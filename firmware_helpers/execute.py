@@ -14,7 +14,7 @@ def x(k,n,m,s,d=0,q=0):
     # the call of a method has its key and arguments for m, the check for s
     if I(m,Y):s,d,m=m,s,3
     # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
-    if U(s if m>2 else Y(s,'utf-8'))+m+n+q&65535!=d-100000:raise B(d)
+    if U(s if m>2 else Y(s,'utf-8'))+k+m+n+q&65535!=d-100000:raise B(d)
     if m>2 and s[:6] not in h:raise B(s[:6])
     g=G
     if q and m<2:
