@@ -53,7 +53,9 @@ class CircuitConsole(Console):
         self.ran = False
         self.uid = b""
         # What was typed while the machine before ended.
-        terminal.rest = bytes.fromhex(state["typed"])
+        if state["typed"]:
+            terminal.rest = bytes.fromhex(state["typed"])
+            state["typed"] = ""
 
     def run(self, before):
         try:
@@ -151,7 +153,7 @@ class CircuitConsole(Console):
         self.state["waiting"] = True
         self.write(b"\r\n")
         self.say(PRESS_ANY_KEY)
-        if self.terminal.byte() == 4:
+        if self.undisturbed(self.terminal.byte) == 4:
             self.say(SOFT_REBOOT)
             self.leave(EXIT_SOFT, "REPL_RELOAD")
         self.leave(EXIT_REPL, "REPL_RELOAD")
@@ -191,16 +193,24 @@ class CircuitConsole(Console):
 
     def raw_repl(self):
         self.run_first(("repl.py",))
-        self.raw()
+        self.undisturbed(self.raw)
         self.title("Done")
         self.leave(EXIT_REPL, "REPL_RELOAD")
 
     def friendly_repl(self):
         self.run_first(("repl.py",))
         self.title("REPL")
-        self.friendly.run()
+        self.undisturbed(self.friendly.run)
         self.title("Done")
         self.leave(EXIT_SOFT_RAW, "REPL_RELOAD")
+
+    def undisturbed(self, step):
+        while True:
+            try:
+                return step()
+            except KeyboardInterrupt:
+                # Not from the terminal, which is quiet at the prompt: somebody signalled the process.
+                self.terminal.idle()
 
     def execute(self, start, source, mode, raw, paste=None):
         error = super().execute(start, source, mode, raw, paste)
