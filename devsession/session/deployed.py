@@ -132,7 +132,7 @@ class Deployed:
         for _ in range(ATTEMPTS):
             await self._home.ensure(self.method)
             async with self._home.calling(self.method):
-                found = await session.eval(
+                found = await session.eval_own(
                     f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else 0",
                     timeout=self._options.timeout,
                     priority=self._options.priority,

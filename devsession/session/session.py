@@ -134,9 +134,9 @@ class DeviceSession(Programs):
     async def ref(self, expression: str) -> Ref:
         """Return a handle on an object of the board: its attributes, items and calls run there, one turn each.
 
-        The object lives until the session ends, or ``await ref.release()``.
+        The object lives until the session ends, or ``await ref.release()``. Raises what ``eval`` does.
         """
-        return await Ref.make(self, expression)
+        return await Ref.make(self, self.checked(expression))
 
     async def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""
