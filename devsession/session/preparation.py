@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devsession.errors import DeviceError, SessionError
+from devsession.errors import DeviceError, SessionError, UsageError
 from devsession.protocol import source as sources
 from devsession.session import imports, joining
 from devsession.session.applying import Applying, had_no_room
@@ -48,6 +48,8 @@ class Preparation:
     def __init__(
         self, session: DeviceSession, shared: SharedVariables, profile: SessionProfile | None
     ) -> None:
+        if profile is not None:
+            _check_kind(profile)
         self._session = session
         self._shared = shared
         self._profile = profile
@@ -220,3 +222,14 @@ class Preparation:
                 await self._session.perform(piece, evaluate=False)
         finally:
             self._under_way.discard(push)
+
+
+def _check_kind(profile: object) -> None:
+    from devsession.session.profile import SessionProfile
+
+    if not isinstance(profile, SessionProfile):
+        raise UsageError(
+            f"a profile is a SessionProfile, not {type(profile).__name__}",
+            phase="profile",
+            hint="SessionProfile.model_validate(...) makes one of a dict",
+        )

@@ -80,10 +80,10 @@ class DeviceSession(Programs):
         self.device = DeviceContext(self, commons.facts)
         self.part = Parts(self)
         self.files = DeviceFiles(self, commons.files)
-        self._home = SessionHome(self._board, commons.home, namespace)
+        self._preparation = Preparation(self, commons.variables, profile)
+        self._home = SessionHome(self._board, commons.home, namespace, self._preparation.allowed)
         self.executor = Executor(self._home, self, self._started)
         self.method, self.thread = self.executor.method, self.executor.thread
-        self._preparation = Preparation(self, commons.variables, profile)
 
     def __repr__(self) -> str:
         return f"<DeviceSession {self.id} {self.phase.value}>"
