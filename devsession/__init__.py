@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         SessionExistsError,
         SimulatorError,
         UncertainExecutionError,
+        UnknownNameError,
         UnrepresentableValueError,
         UsageError,
     )
@@ -179,6 +180,7 @@ __all__ = [
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
+    "UnknownNameError",
     "UnrepresentableValueError",
     "UsageError",
     "connect",

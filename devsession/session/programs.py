@@ -16,6 +16,7 @@ from devsession.board.expect import Expected, Patterns
 from devsession.board.programs import expression_job
 from devsession.board.running import Running
 from devsession.errors import DevsessionError, SessionEndedError
+from devsession.session.checks import checked_priority
 from devsession.session.cleanup import CleanupStack, Held
 from devsession.session.device import checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources
@@ -59,7 +60,7 @@ class Programs:
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
     ) -> Execution:
         """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
-        self._use()
+        self._use(priority)
         self._preparation.check(source)
         source, push = await self._preparation.before(source)
         with self._preparation.sending(push):
@@ -69,7 +70,7 @@ class Programs:
 
     async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
         """Return the value of an expression in this session's namespace; as ``Board.eval``."""
-        self._use()
+        self._use(priority)
         self._preparation.check(expression)
         return await self.eval_own(expression, timeout=timeout, priority=priority)
 
@@ -82,7 +83,7 @@ class Programs:
         priority: int = 0,
     ) -> Execution:
         """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
-        self._use()
+        self._use(priority)
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
             execution = await self._board.run(
@@ -101,7 +102,7 @@ class Programs:
         priority: int = 0,
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
-        self._use()
+        self._use(priority)
         for before in self._preparation.before_start(program):
             # Those who wait for the board take turns: it runs before what is started next.
             self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
@@ -219,8 +220,9 @@ class Programs:
         with self._preparation.sending(push), self.files.looking():
             return await self._board.eval(expression, namespace=self._namespace)
 
-    def _use(self) -> None:
+    def _use(self, priority: int = 0) -> None:
         self._check()
+        checked_priority(priority)
         self._used = True
 
     def _check(self) -> None:
