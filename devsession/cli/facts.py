@@ -77,3 +77,4 @@ def _speeds(performance: Performance) -> Iterator[tuple[str, str, bool]]:
     yield "upload", f"{amount(performance.upload)} a second", True
     yield "download", f"{amount(performance.download)} a second", True
     yield "loop", f"{performance.loop:.3g} turns a second", True
+    yield "Ctrl-C", "stops a program" if performance.interruptible else "does not stop a program", True

@@ -20,6 +20,8 @@ EMITTER = "devsession_helper"
 # How the code that puts the helper on a board begins, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
+# Before anything is made that stays: it would lie in the middle of what little heap there is.
+_ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
@@ -140,8 +142,8 @@ def arguments(args: tuple[str, ...]) -> str:
 
 
 def installation(helper: str) -> str:
-    """Return the code that puts the helper on a board, as the beginning of a command."""
-    return TABLE + _installed(helper)
+    """Return the code that puts the helper on a board, as the beginning of a command; a board too small for that refuses at once."""
+    return _ROOM + TABLE + _installed(helper)
 
 
 def installations(helper: str) -> list[str]:

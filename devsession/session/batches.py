@@ -17,6 +17,9 @@ BATCH_TIME = 0.05
 # No batch is larger: it is held on the board, and printed in one piece.
 BATCH_MOST = 64
 
+# A value takes a place in a list, its text, and a share of the text of all: about this share of the heap holds one of a batch.
+VALUE_SHARE = 256
+
 # Asks for the next values: at most how many, within how many milliseconds; and whether the generator is at its end.
 Ask = Callable[[int, int], Awaitable[tuple[list[Any], bool]]]
 
@@ -26,14 +29,21 @@ class Batches(AsyncIterator[_T], Generic[_T]):
 
     The generator runs only while values are asked for, and begins with the first. ``aclose`` ends it there, and so does the session's end.
     Raises what the call of a method raises, and DeviceError where the generator does, behind the values that came before.
+    ``free_heap`` is that of the board, in bytes, where it is known: on a small one batches are small.
     """
 
-    def __init__(self, ask: Ask, hold: Callable[[Callable[[], Awaitable[None]]], Callable[[], None]]) -> None:
+    def __init__(
+        self,
+        ask: Ask,
+        hold: Callable[[Callable[[], Awaitable[None]]], Callable[[], None]],
+        free_heap: int | None = None,
+    ) -> None:
         self._ask = ask
         self._hold = hold
         self._let_go: Callable[[], None] | None = None
         self._values: deque[_T] = deque()
         self._most = 1
+        self._limit = BATCH_MOST if free_heap is None else max(1, min(BATCH_MOST, free_heap // VALUE_SHARE))
         self._over = False
 
     async def __aenter__(self) -> Self:
@@ -88,7 +98,7 @@ class Batches(AsyncIterator[_T], Generic[_T]):
             self._settle()
         self._values.extend(values)
         quick = time.monotonic() - begun < BATCH_TIME
-        self._most = min(self._most * 2, BATCH_MOST) if quick else max(self._most // 2, 1)
+        self._most = min(self._most * 2, self._limit) if quick else max(self._most // 2, 1)
 
     def _settle(self) -> None:
         if self._let_go is not None:

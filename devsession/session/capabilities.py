@@ -38,7 +38,10 @@ class FileSystem(BaseModel):
 
 
 class Performance(BaseModel):
-    """How fast a board and the link to it are: seconds of an exec's round trip, bytes a second each way, turns of a loop a second."""
+    """How fast a board and the link to it are: seconds of an exec's round trip, bytes a second each way, turns of a loop a second.
+
+    ``interruptible`` tells whether Ctrl-C stops a program; where it does not, only a reset does.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +49,7 @@ class Performance(BaseModel):
     upload: float
     download: float
     loop: float
+    interruptible: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,11 @@ class DeviceCapabilities(BaseModel):
     def supports(self, feature: str) -> bool | None:
         """Whether the board has a feature; ``None`` where that is unknown.
 
-        A feature is a key of ``features``, a peripheral such as ``I2C``, an implementation, or a built-in module, with or without its u.
+        A feature is a key of ``features``, a peripheral such as ``I2C``, an implementation, or a built-in module, with or without its u;
+        ``interruptible`` is known once ``performance`` was measured.
         """
+        if feature == "interruptible":
+            return None if self.performance is None else self.performance.interruptible
         if feature in self.features:
             return self.features[feature]
         if feature in {"micropython", "circuitpython"}:
@@ -147,6 +154,8 @@ class DeviceCapabilities(BaseModel):
         return kept | {f"features.{name}": has for name, has in self.features.items()}
 
     def _why(self, feature: str) -> str:
+        if feature == "interruptible":
+            return "not measured"
         field = "peripherals" if feature[:1].isupper() else _TOLD_BY.get(feature, "modules")
         return self.unknown.get(feature) or self.unknown.get(field) or "the firmware does not tell"
 

@@ -20,8 +20,6 @@ _RAW_PASTE_SINCE = {"micropython": (1, 14), "circuitpython": (7,)}
 _KEEPS_VM = {"micropython": True, "circuitpython": False}
 # Where the clock begins on firmware without gmtime.
 _EPOCH_YEAR = {"circuitpython": 1970}
-# By what 1 + 2**-22.4 and 1 + 2**-31.4 differ from: 1.
-_FLOAT_BITS = {(False, False): 30, (True, False): 32, (True, True): 64}
 _PERIPHERALS = frozenset(
     {
         *("ADC", "ADCBlock", "CAN", "Counter", "DAC", "Encoder", "I2C", "I2CTarget", "I2S", "PWM", "Pin"),
@@ -59,6 +57,8 @@ def capabilities_from(
         facts.unknown["heap_total"] = facts.unknown["heap_free"] = "its gc does not tell"
     if fingerprint.unique_id is None:
         facts.unknown["unique_id"] = fingerprint.why_no_id
+    if fingerprint.float_bits is None:
+        facts.unknown["float_bits"] = "it adds as no float does that is known here"
     known = {
         "modules": modules,
         **_about_board(fingerprint, facts),
@@ -105,7 +105,7 @@ def _about_language(
     return {
         **_machine_code(fingerprint, facts),
         **_by_version(fingerprint, facts),
-        "float_bits": facts.get("float_bits", ("floats",), lambda it: _FLOAT_BITS[it], absent=0),
+        "float_bits": fingerprint.float_bits,
         "int_bits": _int_bits(facts),
         "binary_stdio": facts.get("binary_stdio", ("binary stdio",), bool, absent=False),
         "hashes": facts.get("hashes", ("hashes",), lambda told: _hashes(told, facts), absent=_NO_NAMES),

@@ -28,7 +28,9 @@ class DeployedGenerator(Deployed, Generic[_P, _T]):
         """Return the values that the method will yield; nothing runs before the first is asked for. Raises as for functions."""
         bound = self._bind(args, kwargs)
         fetch = _Fetch(self, self._home, self._user, self._options, bound)
-        return Batches(fetch.ask, lambda cleanup: self._user.hold(cleanup, "generator"))
+        return Batches(
+            fetch.ask, lambda cleanup: self._user.hold(cleanup, "generator"), self._user.board.free_heap
+        )
 
 
 class _Fetch:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from devsession.board.board import Board
 from devsession.board.connection import ATTACH_TIMEOUT
 from devsession.board.happenings import Happening
-from devsession.errors import DeadlineError, DeviceResetError
+from devsession.errors import DeadlineError, DeviceResetError, SessionError
 from devsession.session.facts import Facts
 from devsession.session.listeners import Listeners
 from devsession.session.reconnect import Reconnect, Reconnector
@@ -54,6 +54,8 @@ class ManagedBoard:
         before = self._state
         if before in {ConnectionState.CONNECTED, ConnectionState.EXECUTING, ConnectionState.RECOVERING}:
             return
+        if before is ConnectionState.CLOSED:
+            raise SessionError("the manager is closed", board=self.board.url, hint="open a new one")
         self._go(ConnectionState.CONNECTING)
         try:
             if before is ConnectionState.LOST:

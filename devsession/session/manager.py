@@ -132,6 +132,8 @@ class DeviceSessionManager(ManagedBoard):
         than 2 KB of heap has no room for anything else, and a warning tells of it. ``profile`` is applied when the session is entered or
         first used. Raises SessionExistsError for a name in use, UsageError for what is no name or no profile.
         """
+        if self.state is ConnectionState.CLOSED:
+            raise SessionError("the manager is closed", board=self.board.url, hint="open a new one")
         if namespace not in {"own", "main"}:
             raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
         number = secrets.randbits(NONCE_BITS - 1) + 1

@@ -34,7 +34,6 @@ QUESTIONS = (
     Question("frequency", "__import__('microcontroller').cpu.frequency if c else m('machine').freq()"),
     Question("file systems", "f()"),
     Question("read only", "c and __import__('storage').getmount('/').readonly", "circuitpython"),
-    Question("floats", "(1+3/(1<<24)!=1,1+3/(1<<24)/512!=1)"),
     Question("largest small int", "s.maxsize"),
     Question("unicode", "len(chr(8364))"),
     Question("async", "exec('async def f():await f()',{})"),

@@ -15,7 +15,6 @@ _T = TypeVar("_T")
 _ABSENCE = {
     "ints of 62 bits": {"OverflowError"},
     "ints of 80 bits": {"OverflowError"},
-    "floats": {"TypeError"},
     "unicode": {"ValueError"},
     "async": {"SyntaxError"},
     "compile": {"NameError"},
@@ -28,6 +27,8 @@ _ABSENCE = {
 }
 # Stands for a fact that was not asked for, as this firmware has no such thing.
 NOT_IN_IT = "this firmware tells none"
+# By how many of 1 + 2**-22.4 and 1 + 2**-31.4 are more than 1; -1 where there are no floats.
+_FLOAT_BITS = {-1: 0, 0: 30, 1: 32, 2: 64}
 # A reason is for one line of a table.
 _REASON_SHOWN = 120
 _MODULE_LINE = re.compile(r"[A-Za-z_][\w/]*(?: +[A-Za-z_][\w/]*)*")
@@ -37,7 +38,7 @@ _MORE_MODULES = "Plus any modules on the filesystem"
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Which firmware a board runs on which chip, and its heap in bytes: what a small exec can tell."""
+    """Which firmware a board runs on which chip, its heap in bytes, the width of its floats: what a small exec can tell."""
 
     implementation: str
     version: tuple[int, ...]
@@ -48,12 +49,13 @@ class Fingerprint:
     heap_total: int | None
     unique_id: str | None
     why_no_id: str
+    float_bits: int | None
 
 
 def fingerprint_from(told: Any) -> Fingerprint:
     """Return what the first program told; raises RemoteProtocolError when it is no such thing."""
     match told:
-        case [str(name), tuple(version), str(platform), str(text), int(free), int(used), chip]:
+        case [str(name), tuple(version), str(platform), str(text), int(free), int(used), chip, int(floats)]:
             counted = free >= 0
             return Fingerprint(
                 implementation=_whole(name),
@@ -65,6 +67,7 @@ def fingerprint_from(told: Any) -> Fingerprint:
                 heap_total=free + used if counted else None,
                 unique_id=_hex(chip) or None,
                 why_no_id="it is empty" if isinstance(chip, list) else _whole(str(chip)[:_REASON_SHOWN]),
+                float_bits=_FLOAT_BITS.get(floats),
             )
     raise not_told(told)
 

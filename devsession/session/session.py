@@ -6,13 +6,14 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
-from devsession.session.cleanup import Held, Resource, ResourceState
+from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
 from devsession.session.facts import Facts
@@ -186,7 +187,10 @@ class DeviceSession(Programs):
         try:
             await asyncio.shield(self._ending)
         except asyncio.CancelledError:
-            await asyncio.wait([self._ending])
+            while not self._ending.done():
+                # Cancelled again: what was begun is given back all the same.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([self._ending])
             raise
 
     # For the contexts and the manager
@@ -240,11 +244,14 @@ class DeviceSession(Programs):
         self._preparation.board_started_anew()
 
     async def _run_at_end(self, code: str) -> None:
-        await self._board.exec(code, namespace=self._namespace)
+        await self._board.clean_up(code, namespace=self._namespace, timeout=CLEANUP_TIMEOUT)
 
     async def _end(self) -> None:
         self.phase = SessionPhase.ENDING
         try:
+            if self._namespace:
+                ended = SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+                await self._board.stop(self._namespace, ended)
             failures = await self._stack.unwind()
             failures += await self._drop()
         finally:

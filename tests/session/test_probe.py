@@ -173,11 +173,11 @@ while gc.mem_free() > 15 * 1024:
 
 def test_the_programs_keep_to_their_budgets():
     fingerprint, asking, places = map(len, programs())
-    assert fingerprint <= 480
+    assert fingerprint <= 540
     assert asking <= 600
     assert places <= 260
     # A literal of up to 2,000 bytes was fine on 9 KB of heap.
-    assert len(fingerprint_program(1 << 28)) <= 560
+    assert len(fingerprint_program(1 << 28)) <= 620
     assert len(facts_program(questions_for("micropython", (1, 9, 2)), 1 << 28)) <= 1350
     assert len(both_programs()) <= 2100
 

@@ -13,6 +13,7 @@ from devsession import (
     DeadlineError,
     DeviceError,
     DeviceResetError,
+    DeviceSessionManager,
     Events,
     RecoveryError,
     Reset,
@@ -103,6 +104,15 @@ async def test_without_leave_to_reset_it_the_mps2_stays_lost(impatient: None):
     async with connect("sim:mps2") as board:
         with pytest.raises(RecoveryError, match="reset --hard"):
             await board.exec("while True: pass", timeout=0.3)
+
+
+@pytest.mark.parametrize(("url", "expected"), [("sim:microbit", True), ("sim:mps2", False)])
+async def test_whether_ctrl_c_stops_a_program_is_measured(url: str, expected: bool):
+    async with DeviceSessionManager.open(url) as manager:
+        assert manager.capabilities.supports("interruptible") is None
+        await manager.measure()
+        assert manager.capabilities.supports("interruptible") is expected
+        assert await manager.board.eval("6 * 7") == 42
 
 
 async def test_a_named_board_may_be_emulated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -63,7 +63,7 @@ DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.Board: {"equip", "messages"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
