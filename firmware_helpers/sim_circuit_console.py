@@ -24,7 +24,7 @@ BOOT_OUTPUT = "/boot_out.txt"
 # No more than this of what boot.py prints is kept.
 BOOT_OUTPUT_MOST = 512
 CLEAR_LINE = "\x1b[2K\x1b[0G"
-SNAKE = "\U0001f40d"
+SNAKE = "\U0001f40d".encode()
 
 # What came in one packet with Ctrl-C is there within this many milliseconds: the host's system hands it on byte by byte.
 PACKET = 5
@@ -90,14 +90,14 @@ class CircuitConsole(Console):
     def title(self, what):
         # In two pieces, so that a host that reads meanwhile gets it split.
         if self.state["titles"] and not self.booting:
-            self.write(("\x1b]0;" + SNAKE + what).encode())
-            self.write((" | " + RELEASE + "\x1b\\").encode())
+            self.write(b"\x1b]0;" + SNAKE + what)
+            self.write(b" | " + RELEASE.encode() + b"\x1b\\")
 
     def traceback(self, error):
-        text = super().traceback(error).decode()
+        text = super().traceback(error)
         for name in ERRORS:
-            text = text.replace(name, ERRORS[name])
-        return text.encode()
+            text = text.replace(name.encode(), ERRORS[name].encode())
+        return text
 
     # From power on to the prompt
 
@@ -105,7 +105,7 @@ class CircuitConsole(Console):
         self.state.save()
         self.booting = True
         host = self.files.host
-        with host.open(self.files.root + BOOT_OUTPUT, "w+") as output:
+        with host.open(self.files.root + BOOT_OUTPUT, "w+b") as output:
             terminal = dup(1)
             dup2(output.fileno(), 1)
             uid = "".join(["%02X" % byte for byte in self.uid])
@@ -115,7 +115,7 @@ class CircuitConsole(Console):
             close(terminal)
             output.seek(0)
             text = output.read(BOOT_OUTPUT_MOST)
-        with host.open(self.files.root + BOOT_OUTPUT, "w") as output:
+        with host.open(self.files.root + BOOT_OUTPUT, "wb") as output:
             output.write(text)
         self.booting = False
         if self.ran:
@@ -125,7 +125,7 @@ class CircuitConsole(Console):
     def reload(self):
         # What was saved stopped the machine before, in the middle of code.py or after it; it could not say so itself.
         if not self.state["waiting"]:
-            self.title("Done")
+            self.title(b"Done")
             self.write(b"\r\n")
             self.say(CODE_STOPPED)
         self.say(SOFT_REBOOT)
@@ -168,10 +168,10 @@ class CircuitConsole(Console):
                 continue
             self.write((CLEAR_LINE if not self.booting else "").encode() + name.encode())
             self.say(OUTPUT)
-            self.title(name)
+            self.title(name.encode())
             self.ran = True
             error = self.execute(execfile, name, None, False)
-            done = "Done"
+            done = b"Done"
             if error and not isinstance(error, (SystemExit, Reload)):
                 text = self.traceback(error)
                 self.write(text)
@@ -182,26 +182,26 @@ class CircuitConsole(Console):
 
     def place(self, text):
         # Where an exception came from, for the title: the innermost line, and its type.
-        lines = text.decode().split("\r\n")
-        for line in reversed(lines):
-            if line.startswith('  File "'):
-                file, _, rest = line[8:].partition('", line ')
-                return "%s@%s %s" % (rest.partition(",")[0], file, lines[-2].partition(":")[0])
-        return ""
+        lines = text.split(b"\r\n")
+        for at in range(len(lines) - 2, -1, -1):
+            if lines[at].startswith(b'  File "'):
+                file, _, rest = lines[at][8:].partition(b'", line ')
+                return rest.partition(b",")[0] + b"@" + file + b" " + lines[at + 1].partition(b":")[0]
+        return b""
 
     # The REPL
 
     def raw_repl(self):
         self.run_first(("repl.py",))
         self.undisturbed(self.raw)
-        self.title("Done")
+        self.title(b"Done")
         self.leave(EXIT_REPL, "REPL_RELOAD")
 
     def friendly_repl(self):
         self.run_first(("repl.py",))
-        self.title("REPL")
+        self.title(b"REPL")
         self.undisturbed(self.friendly.run)
-        self.title("Done")
+        self.title(b"Done")
         self.leave(EXIT_SOFT_RAW, "REPL_RELOAD")
 
     def undisturbed(self, step):
@@ -239,7 +239,7 @@ class CircuitConsole(Console):
             self.soft_reset(raw)
 
     def soft_reset(self, raw):
-        self.title("Done")
+        self.title(b"Done")
         self.say(SOFT_REBOOT)
         self.leave(EXIT_SOFT_RAW if raw else EXIT_SOFT, "REPL_RELOAD")
 

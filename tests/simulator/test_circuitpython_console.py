@@ -175,6 +175,15 @@ async def test_an_exception_is_in_the_title(opened, files: Path):
     )
 
 
+async def test_words_of_any_kind_harm_nothing(opened, files: Path):
+    contents = {"boot.py": "print('x' + 'é' * 600)", "code.py": "raise ValueError('a\\nb: \\xe9\\udc80')"}
+    console = await opened(with_files(files, contents))
+    answer = await console.until(PRESS_ANY_KEY)
+    assert title("1@code.py ValueError") + WAITING in answer
+    # Cut in the middle of a character.
+    assert len((files / "boot_out.txt").read_bytes()) == 512
+
+
 async def test_ctrl_c_drops_what_came_behind_it(opened, files: Path):
     console = await opened(with_files(files, {"code.py": "print('on')\nwhile True: pass"}))
     await console.until(b"on\r\n")
