@@ -39,6 +39,8 @@
     │   ├── SessionExistsError          its name is in use
     │   ├── SessionEndedError           it was used after its end
     │   └── ProfileError                its profile could not be applied; says what was and what failed
+    ├── PoolError                   boards that several users share
+    │   └── LeaseTimeoutError           none became free in time; says who holds them (also a TimeoutError)
     └── SimulatorError              a simulated board
         ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
         ├── InterpreterTooOldError      one was found, and it is too old
@@ -426,6 +428,18 @@ class ProfileError(SessionError):
     def __init__(self, message: str, *, report: Any, board: str | None = None) -> None:
         super().__init__(message, board=board, phase="profile")
         self.report = report
+
+
+class PoolError(DevsessionError):
+    """No board can be had of those that several users share."""
+
+
+class LeaseTimeoutError(PoolError, TimeoutError):
+    """No board became free in time; ``timeout`` is how long was waited, in seconds, and the message says who holds them."""
+
+    def __init__(self, message: str, *, timeout: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.timeout = timeout
 
 
 class SimulatorError(DevsessionError):

@@ -14,7 +14,7 @@ c=[0,0,0]
 # each is held three times in one piece while it gets there.
 def y(k,n,m,s,d,q):
     # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
-    if U(s if m>2 else Y(s,'utf-8'))+m+n+q&65535!=d-100000:raise B(d)
+    if U(s if m>2 else Y(s,'utf-8'))+k+m+n+q&65535!=d-100000:raise B(d)
     if m>2 and s[:6] not in h:raise B(s[:6])
     g=G
     if q and m<2:

@@ -1,10 +1,10 @@
 # The friendly prompt: line editing as far as people and tools rely on it, blocks, paste mode.
 import sim_sys as sys
 
-BANNER = "%s; unix, %s\r\nType \"help()\" for more information.\r\n" % (
-    sys.version.partition("; ")[2],
-    sys.implementation._machine,
-)
+BANNER = (
+    "%s; unix, %s\r\nType \"help()\" for more information.\r\n"
+    % (sys.version.partition("; ")[2], sys.implementation._machine)
+).encode()
 BLOCKS = ("if", "while", "for", "try", "with", "def", "class", "async")
 
 
@@ -43,6 +43,8 @@ def unfinished(text):
 
 
 class Friendly:
+    banner = BANNER
+
     def __init__(self, terminal, execute):
         self.terminal = terminal
         self.write = terminal.write
@@ -51,14 +53,14 @@ class Friendly:
 
     def run(self):
         # Returns when Ctrl-A asks for the raw REPL; a soft reset does not return.
-        self.write(BANNER.encode())
+        self.write(self.banner)
         while True:
             line = self.line(sys.ps1)
             if line == b"\x01":
                 self.write(b"\r\n")
                 return
             if line == b"\x02":
-                self.write(b"\r\n" + BANNER.encode())
+                self.write(b"\r\n" + self.banner)
             elif line == b"\x03":
                 self.write(b"\r\n")
             elif line == b"\x04":

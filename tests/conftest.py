@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from devsession.errors import EmulatorNotFoundError
+from devsession.simulator.emulation.machines import MACHINES
+from devsession.simulator.emulation.qemu import find_qemu
+
 _FDS = Path("/proc/self/fd")
 _CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
 
@@ -42,3 +46,16 @@ async def no_leaked_tasks() -> AsyncIterator[None]:
     yield
     leaked = {task for task in asyncio.all_tasks() - before - {asyncio.current_task()} if not task.done()}
     assert not leaked
+
+
+@pytest.fixture(scope="session")
+def emulators() -> None:
+    """Skip what needs an emulated board where one is missing; with DEVSESSION_EMULATED=required that is a failure."""
+    try:
+        find_qemu()
+        for machine in MACHINES.values():
+            asyncio.run(machine.image(lambda _: None))
+    except EmulatorNotFoundError as error:
+        if os.environ.get("DEVSESSION_EMULATED") == "required":
+            raise
+        pytest.skip(str(error))

@@ -16,9 +16,14 @@ from devsession.board.programs import NAMELESS, call_job, expression_job, progra
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
 from devsession.board.switches import Rung
+from devsession.errors import DevsessionError
 from devsession.protocol.source import MAIN, Mode
 from devsession.protocol.source import drop as drop_expression
 from devsession.protocol.states import BUSY
+
+# How long the end of a session waits for the program of another: seconds. It goes before all that has not begun.
+BUSY_TIME = 30.0
+LAST_WORD = 1 << 30
 
 
 class Board(Connection):
@@ -126,7 +131,7 @@ class Board(Connection):
         job = program_job(program, args, timeout)
         job.feed, job.more, job.namespace = OutputTail(), asyncio.Event(), namespace
         self._check_attached()
-        task = self._turns.start(lambda: self._perform(job), job.deadline, priority)
+        task = self._turns.start(lambda: self._perform(job), job.deadline, priority, namespace)
         return Running(job, task, self.output, self.url)
 
     async def stream(
@@ -178,12 +183,29 @@ class Board(Connection):
             deadline = Deadline.after(timeout)
             await self._taking_turns(lambda: self._performer.equip(namespace, deadline), deadline)
 
+    async def stop(self, namespace: int, error: DevsessionError) -> None:
+        """Interrupt the program that runs in a namespace, give up those that wait to, and see the board at its prompt.
+
+        Those who wait for one of them get ``error``.
+        """
+        await self._turns.stop(namespace, error)
+
+    async def clean_up(self, source: str, *, namespace: int, timeout: float = EXEC_TIMEOUT) -> None:
+        """Run ``source`` as ``exec`` does, before all others who wait; ``timeout`` counts from when its turn has come.
+
+        Raises DeadlineError (phase ``queue``) when another program holds the board for longer than 30 seconds.
+        """
+        job = source_job(source, None, NAMELESS)
+        await self._last(job, namespace, timeout)
+
     async def drop(self, namespace: int, methods: tuple[str, ...] = (), timeout: float = EXEC_TIMEOUT) -> int:
-        """Forget a namespace with all that is only in it, and methods, given by their keys.
+        """Forget a namespace with all that is only in it, and methods, given by their keys; as ``clean_up``.
 
         Returns how many bytes of the board's heap that gave back.
         """
-        _, before, *_, after = (await self.ask(drop_expression(namespace, methods), timeout=timeout)).value
+        expression = drop_expression(namespace, methods)
+        job = Job(expression, Mode.EVAL, NAMELESS, Deadline.after(None), lasting=False)
+        _, before, *_, after = (await self._last(job, MAIN, timeout)).value
         return int(after) - int(before)
 
     def interrupt(self) -> bool:
@@ -260,7 +282,16 @@ class Board(Connection):
 
     async def _execute(self, job: Job, priority: int, namespace: int) -> Execution:
         job.namespace = namespace
-        return await self._taking_turns(lambda: self._perform(job), job.deadline, priority)
+        return await self._taking_turns(lambda: self._perform(job), job.deadline, priority, namespace)
+
+    async def _last(self, job: Job, namespace: int, timeout: float) -> Execution:
+        job.namespace = namespace
+
+        async def perform() -> Execution:
+            job.deadline = Deadline.after(timeout)
+            return await self._perform(job)
+
+        return _succeeded(await self._taking_turns(perform, Deadline.after(BUSY_TIME), LAST_WORD))
 
     async def _perform(self, job: Job) -> Execution:
         return job.conclude(await self._performer.perform(job), self.url)

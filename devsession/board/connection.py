@@ -215,10 +215,10 @@ class Connection:
         self._opened = True
 
     async def _taking_turns(
-        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0
+        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0, owner: int = 0
     ) -> _T:
         self._check_attached()
-        return await self._turns.take(work, deadline, priority)
+        return await self._turns.take(work, deadline, priority, owner)
 
     def _check_attached(self) -> None:
         self._check_opened()

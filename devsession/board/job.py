@@ -16,6 +16,11 @@ from devsession.protocol.events import Ending, Event, Finished, Output, PasteRef
 from devsession.protocol.records import Kind
 from devsession.protocol.source import MAIN, Mode
 
+# The number of an OSError: programs on CircuitPython may not write while the computer has the files as a drive.
+EROFS = 30
+_READ_ONLY = "on CircuitPython: write on the drive CIRCUITPY, or have boot.py call storage.remount('/', False), and reset"
+_TOO_LARGE = "the program needs more heap than is free; a soft reset frees all of it"
+
 
 @dataclass(slots=True)
 class Job:
@@ -125,6 +130,7 @@ class Job:
 
         lost = b"Exception: its traceback was lost" if self._raised else b"Exception: its end was lost"
         found = tracebacks.parse(said or lost, self.program)
+        too_large = found.kind == "MemoryError" and not self.started
         return DeviceError(
             found.kind,
             found.text,
@@ -133,9 +139,7 @@ class Job:
             errno=found.errno,
             output=bytes(self.output),
             board=board,
-            hint="the program needs more heap than is free; a soft reset frees all of it"
-            if found.kind == "MemoryError" and not self.started
-            else None,
+            hint=_READ_ONLY if found.errno == EROFS else _TOO_LARGE if too_large else None,
         )
 
 

@@ -11,15 +11,14 @@ from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.prompt import Prompt
 from devsession.board.recovery import Recovery
+from devsession.board.refusals import why_again
 from devsession.errors import (
     DeadlineError,
     DeviceResetError,
     DevsessionError,
     LinkError,
-    MethodMissingError,
     ProtocolError,
     RecoveryError,
-    RemoteProtocolError,
     UncertainExecutionError,
     UsageError,
 )
@@ -30,8 +29,6 @@ from devsession.protocol.source import Mode
 
 # How long the helper may take to tell what it started last: a prompt answers in milliseconds.
 ASK_LIMIT = 1.0
-# How often a program that was damaged on its way is sent again.
-DAMAGES = 2
 # A plain raw command up to this size does no harm to any board, also one with 9 KB of heap (6,000 bytes were fine there, 7,000 not).
 PLAIN_ALWAYS = 3072
 # The share of the free heap that a plain command may take: it is held whole, then once more as a string, then compiled.
@@ -77,7 +74,7 @@ class Performer:
 
     async def _perform(self, job: Job) -> Finished:
         finished = await self._transact(job)
-        while not job.started and (again := self._not_started(job, finished)):
+        while not job.started and (again := why_again(job, finished, self._prompt)):
             log.event("exec again", board=self._prompt.url, why=again)
             finished = await self._transact(job)
         if finished.ending is Ending.RESET:
@@ -156,71 +153,6 @@ class Performer:
                 hint="send the program in smaller parts, or put it there as a file",
             )
         return Command(code, key)
-
-    def _not_started(self, job: Job, finished: Finished) -> str:
-        """Say why a job that the board did not start is to be sent again; empty when it is not.
-
-        Only where the board's own answer shows that nothing of it ran (DESIGN: at most once).
-        """
-        if job.paste_refused and self._interpreter.raw_paste:
-            self._interpreter.raw_paste = False
-            # A board that old may be as small.
-            self._interpreter.cramped = True
-            return "no raw-paste"
-        if sources.is_refusal(finished.error):
-            job.damages += 1
-            if job.damages > DAMAGES:
-                raise RemoteProtocolError(
-                    f"{job.program} was damaged on its way {job.damages} times, and was not run",
-                    board=self._prompt.url,
-                    phase="exec",
-                    hint="a slower baud rate, a shorter cable or a link with flow control",
-                )
-            return "damaged on its way"
-        if not self._interpreter.deployed and finished.error and job.damages < DAMAGES:
-            # Damaged on its way, or not enough heap for the helper and the program at once; should the program alone be too large, that
-            # comes out next.
-            job.damages += 1
-            self._interpreter.cramped = True
-            return "helper in parts"
-        if method := sources.missing_method(finished.error):
-            self._interpreter.deployed = True
-            raise MethodMissingError(
-                f"{job.program} is not on the board, and was not called",
-                method=method,
-                board=self._prompt.url,
-            )
-        if finished.ending is Ending.FRAMED and not finished.error:
-            if not job.pasted:
-                raise RemoteProtocolError(
-                    "the helper on the board did not answer",
-                    board=self._prompt.url,
-                    phase="exec",
-                    hint=f"does the program use {sources.HELPER}?",
-                )
-            # It announced raw-paste and ended it at once. What it makes of the bytes sent meanwhile is cleared by entering again.
-            self._interpreter.raw_paste = False
-            self._prompt.wire.engine.distrust()
-            return "raw-paste failed"
-        if (
-            self._interpreter.deployed
-            and b"NameError" in finished.error
-            and sources.HELPER.encode() in finished.error
-        ):
-            lost_something = self._interpreter.user_ran
-            self._interpreter.begin_epoch()
-            if lost_something:
-                raise DeviceResetError(
-                    "the board was reset since the last exec; what was defined there is gone, and this program was not run",
-                    board=self._prompt.url,
-                    phase="exec",
-                    hint="run it again on the fresh interpreter",
-                )
-            return "helper missing"
-        # What comes before its check is damaged as easily.
-        damaged = job.is_emitter and bool(finished.error) and job.damages < DAMAGES
-        job.damages += damaged
-        return "helper for events damaged on its way" if damaged else ""
 
     def _after_loss(self, job: Job, error: LinkError) -> DevsessionError:
         error.phase = "exec"

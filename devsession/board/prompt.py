@@ -25,6 +25,7 @@ from devsession.transport.base import Transport
 
 _E = TypeVar("_E", bound=Event)
 
+CIRCUITPYTHON = b"CircuitPython"
 # A greeting is shorter, and may come in pieces.
 _RECENT = 256
 
@@ -143,7 +144,7 @@ class Prompt:
             with log.phase("detach", board=self.url):
                 self.wire.leave()
                 try:
-                    await self.wait(Detached, deadline)
+                    detached = await self.wait(Detached, deadline)
                 except TimeoutError:
                     raise DeadlineError(
                         "the board did not leave the raw REPL",
@@ -151,6 +152,9 @@ class Prompt:
                         board=self.url,
                         phase="detach",
                     ) from None
+                if CIRCUITPYTHON in detached.banner:
+                    # Each REPL of it has an interpreter of its own.
+                    self.interpreter.begin_epoch()
 
     async def _enter(self, deadline: Deadline, approach: Approach) -> bytes:
         with log.phase("enter", board=self.url):

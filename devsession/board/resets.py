@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from devsession.errors import UsageError
 
 # What is run at a start: the first, then one of the others.
-START_FILES = ("boot.py", "main.py", "code.py")
+START_FILES = ("boot.py", "code.py", "main.py")
+CIRCUITPYTHON = "circuitpython"
 _INTERRUPTED = (
     rb"Traceback [^\n]*\n(?:  File [^\n]*\n)*?  File \"/?%s\"[^\n]*\n(?:  File [^\n]*\n)*KeyboardInterrupt"
 )
@@ -59,10 +60,15 @@ class ResetReport:
     reopened: bool
 
 
-def read_start(kind: Reset, files: list[str], printed: bytes) -> tuple[Ran, Ran]:
+def read_start(kind: Reset, implementation: str, files: list[str], printed: bytes) -> tuple[Ran, Ran]:
     """Return what became of boot.py and of main.py, from the ``files`` that are there and what the board ``printed``."""
     boot = _ran("boot.py", files, printed)
-    main = next((_ran(name, files, printed) for name in START_FILES[1:] if name in files), Ran.ABSENT)
+    circuitpython = implementation == CIRCUITPYTHON
+    if circuitpython and boot is not Ran.ABSENT and kind in {Reset.RAW_SOFT, Reset.SOFT}:
+        # There it runs when the chip starts, and then only.
+        boot = Ran.SKIPPED
+    mains = START_FILES[1:] if circuitpython else START_FILES[2:]
+    main = next((_ran(name, files, printed) for name in mains if name in files), Ran.ABSENT)
     if main is not Ran.ABSENT and (kind is Reset.RAW_SOFT or boot is Ran.INTERRUPTED):
         main = Ran.SKIPPED
     return boot, main

@@ -40,6 +40,10 @@ _BOOTLOADERS = {
     "machine": b"import machine\nmachine.bootloader()",
     "microcontroller": b"import microcontroller as m\nm.on_next_reset(m.RunMode.BOOTLOADER)\nm.reset()",
 }
+# CircuitPython has another module for its chip.
+_RESET = b"try:import machine as m\nexcept ImportError:import microcontroller as m\nm.reset()"
+# Whose rules say what runs at a start, and what is there.
+_STARTS = "(__import__('sys').implementation[0],__import__('os').listdir())"
 # What is raised by a function, or a module, that is not there.
 _ABSENT = frozenset({"AttributeError", "ImportError"})
 _CHIPS = ("__import__('machine').unique_id()", "bytes(__import__('microcontroller').cpu.uid)")
@@ -80,7 +84,7 @@ class Resetter:
                 await self._check_chip(deadline)
         seconds = time.monotonic() - begun
         printed = self._prompt.output.since(position)[1]
-        boot, main = read_start(kind, await self._start_files(deadline), printed)
+        boot, main = read_start(kind, *await self._start_files(deadline), printed)
         text = printed.decode("utf-8", "backslashreplace")
         return ResetReport(kind, boot, main, round(seconds, 3), text, reopened)
 
@@ -143,7 +147,7 @@ class Resetter:
 
     async def _machine(self, deadline: Deadline) -> None:
         await self._prompt.ensure(deadline)
-        await self._leap(b"import machine\nmachine.reset()", "machine.reset()", deadline)
+        await self._leap(_RESET, "machine.reset()", deadline)
 
     async def _leap(self, code: bytes, what: str, deadline: Deadline) -> None:
         """Run code that ends the interpreter: no answer is the right one; raises DeviceError when it refuses."""
@@ -231,9 +235,12 @@ class Resetter:
             return False
         return True
 
-    async def _start_files(self, deadline: Deadline) -> list[str]:
-        there = await self._eval("__import__('os').listdir()", deadline)
-        return [name for name in START_FILES if isinstance(there, list) and name in there]
+    async def _start_files(self, deadline: Deadline) -> tuple[str, list[str]]:
+        match await self._eval(_STARTS, deadline):
+            case (str(implementation), list(there)):
+                return implementation, [name for name in START_FILES if name in there]
+            case _:
+                return "", []
 
     async def _eval(self, expression: str, deadline: Deadline) -> object:
         interpreter = self._prompt.interpreter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -74,6 +75,10 @@ class Running:
             if self._task.cancelled() and not (current and current.cancelling()):
                 raise UsageError("the program was stopped before it ended", phase="exec") from None
             raise
+
+    def when_over(self, function: Callable[[], None]) -> None:
+        """Have ``function`` called when the program has ended, in whatever way."""
+        self._task.add_done_callback(lambda _: function())
 
     async def stop(self) -> None:
         """Interrupt the program if it still runs, and wait until the board is at its prompt."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from devsession.board.deadline import Deadline
 from devsession.board.log import log
 from devsession.board.turnstile import Turnstile
-from devsession.errors import DeadlineError, LinkClosedError
+from devsession.errors import DeadlineError, DevsessionError, LinkClosedError
 
 _T = TypeVar("_T")
 
@@ -20,20 +21,26 @@ class Turns:
     def __init__(self, board: str) -> None:
         self._board = board
         self._turnstile = Turnstile()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], int] = {}
+        self._stopped: weakref.WeakKeyDictionary[asyncio.Task[Any], DevsessionError] = (
+            weakref.WeakKeyDictionary()
+        )
 
-    async def take(self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0) -> _T:
+    async def take(
+        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0, owner: int = 0
+    ) -> _T:
         """Do ``work`` when it is the caller's turn, and return what it returns.
 
         Raises DeadlineError when the turn did not come in time. When cancelled the work is cancelled, and waited for.
         """
-        task = self.start(work, deadline, priority)
+        task = self.start(work, deadline, priority, owner)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if task.cancelled() and not (current and current.cancelling()):
-                raise LinkClosedError("the board was closed meanwhile", board=self._board) from None
+                closed = LinkClosedError("the board was closed meanwhile", board=self._board)
+                raise self._stopped.get(task, closed) from None
             task.cancel()
             await asyncio.wait([task])
             if not task.cancelled() and (error := task.exception()):
@@ -41,13 +48,22 @@ class Turns:
             raise
 
     def start(
-        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0
+        self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0, owner: int = 0
     ) -> asyncio.Task[_T]:
-        """Return at once the task that does ``work`` when it is its turn."""
+        """Return at once the task that does ``work`` when it is its turn; ``owner`` says whose it is, for ``stop``."""
         task = asyncio.get_running_loop().create_task(self._conduct(work, deadline, priority))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = owner
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
         return task
+
+    async def stop(self, owner: int, error: DevsessionError) -> None:
+        """Cancel what is under way or waiting for one owner, and see it end; those who wait for it get ``error``."""
+        stopped = [task for task, whose in self._tasks.items() if whose == owner]
+        for task in stopped:
+            self._stopped[task] = error
+            task.cancel()
+        if stopped:
+            await asyncio.wait(stopped)
 
     async def end(self) -> None:
         """Cancel everything under way or waiting, and see it end."""

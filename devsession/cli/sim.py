@@ -14,18 +14,19 @@ from devsession.cli.options import enable_log, tell_progress
 from devsession.cli.outcome import conclude
 
 # Spelled out, as the simulator's own rooms are imported by the commands that use them.
-KINDS = ["unix", "microbit", "mps2"]
+KINDS = ["unix", "microbit", "mps2", "circuitpython"]
 
 
 @click.group("sim")
 def sim_command() -> None:
-    """Simulated boards: the unix port of MicroPython behind a terminal that behaves as a board's, and firmware of real boards under QEMU.
+    """Simulated boards: MicroPython's unix port behind a terminal that behaves as a board's, and firmware of real boards under QEMU.
 
     \b
     devsession sim serve bench --path /tmp/bench     in one terminal
     devsession -b sim:bench exec "print(1)"          in another, by its name
     mpremote connect /tmp/bench repl                 and with any other tool
     devsession -b sim:microbit exec "print(1)"       a BBC micro:bit, emulated
+    devsession -b sim:circuitpython exec "print(1)"  what CircuitPython's documentation says of it
     """
 
 
@@ -57,10 +58,12 @@ def install_command(kind: str, *, as_json: bool) -> None:
               your cache without root; tells its version, too
     microbit  the BBC micro:bit's firmware: installed, or fetched from Debian in the same way
     mps2      firmware for a Cortex-M3, built by `make firmware` in a checkout of devsession
+    circuitpython  the same interpreter as unix: it is simulated from CircuitPython's documentation
 
-    The last two need QEMU: apt install qemu-system-arm.
+    microbit and mps2 need QEMU: apt install qemu-system-arm.
     """
-    conclude(_install(as_json=as_json) if kind == "unix" else _install_emulated(kind, as_json=as_json))
+    emulated = kind in {"microbit", "mps2"}
+    conclude(_install_emulated(kind, as_json=as_json) if emulated else _install(as_json=as_json))
 
 
 @sim_command.command("serve")

@@ -18,9 +18,12 @@ from devsession.protocol.pasting import SEPARATOR, Pasting
 from devsession.protocol.records import Kind
 from devsession.protocol.states import Move, State
 from devsession.protocol.suspicion import Suspicion
+from devsession.protocol.titles import TitleFilter
 
 PROMPT = b">"
 INTERRUPT = b"\x03"
+# The end of a program that raised an exception, as firmware_helpers/execute.py tells it.
+RAISED = b"T"
 # How long a third separator may be followed by something else than the prompt before any `>` is taken for it: a thread may print
 # in between, and a soft reset (SystemExit) prints its banner within this time or says nothing for longer.
 CLOSING_GRACE = 0.3
@@ -52,6 +55,8 @@ class Reply:
         self._line_end_seen = False
         self._note = b""
         self._reported = False
+        # Whether it ended by an exception that the raw REPL is to print, or to start anew for.
+        self._raised = False
         self._error = bytearray()
         self._closing_since: float | None = None
         self._scanners: dict[State, Callable[[float], bool]] = {
@@ -186,6 +191,7 @@ class Reply:
             self._conversation.tell(Told(found))
             if found.kind in {Kind.ENDED, Kind.RETURNED}:
                 self._reported = True
+                self._raised = found.payload == RAISED
                 self._conversation.move(Move.END)
         return found is not None
 
@@ -239,13 +245,15 @@ class Reply:
         data = bytes(buffer)
         at = data.find(PROMPT)
         patient = now < self._closing_since + CLOSING_GRACE
-        # No prompt at once: SystemExit resets the interpreter and says so with the banner; a thread may have printed, too.
-        banner = -1 if at == 0 or self._reported else data.find(BANNER)
+        # No prompt at once: SystemExit resets the interpreter and says so with the banner, as CircuitPython's reload does. Or a thread has
+        # printed something.
+        reported = self._reported and not (self._raised and not self._error)
+        banner = -1 if at == 0 or reported else data.find(BANNER)
         if banner >= 0:
             self._conversation.stray(buffer.take(banner))
             buffer.take(len(BANNER))
             self._finish(Ending.RESET, Move.BANNER)
-        elif at == 0 or (at > 0 and (self._reported or not patient)):
+        elif at == 0 or (at > 0 and (reported or not patient)):
             self._conversation.stray(buffer.take(at))
             buffer.take(1)
             self._finish(Ending.REPORTED if self._reported else Ending.FRAMED, Move.PROMPT)
@@ -255,7 +263,7 @@ class Reply:
 
     def _undecided(self, now: float) -> bool:
         """Look for the banner that answers our asking whether the prompt is there; hold back what may become it."""
-        data = bytes(self._conversation.buffer)
+        data = TitleFilter().feed(bytes(self._conversation.buffer))
         if data in _ANSWERS:
             verdict = self._suspicion.verdict
             self._error += verdict.error

@@ -17,11 +17,11 @@ HELPER = "_devsession"
 HOME = -1
 # What programs that send events know by this name.
 EMITTER = "devsession_helper"
-# How the code that puts the helper on a board begins, and how it ends.
+# How the code that puts the helper on a board goes on, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
-# Before anything is made that stays: it would lie in the middle of what little heap there is.
-_ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
+# How it begins. Before anything is made that stays: it would lie in the middle of what little heap there is.
+ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN), up to 1.19 bytes too.
@@ -112,7 +112,7 @@ def _check(key: Key, mode: Mode, text: str, namespace: int) -> int:
 
     It always has six digits, so that commands of one length stay that whatever their text.
     """
-    return 100_000 + (checksum(text.encode()) + mode.value + key.number + namespace & 0xFFFF)
+    return 100_000 + (checksum(text.encode()) + key.nonce + mode.value + key.number + namespace & 0xFFFF)
 
 
 def is_refusal(error: bytes) -> bool:
@@ -153,7 +153,7 @@ def arguments(args: tuple[str, ...]) -> str:
 
 def installation(helper: str) -> str:
     """Return the code that puts the helper on a board, as the beginning of a command; a board too small for that refuses at once."""
-    return _ROOM + TABLE + _installed(helper)
+    return ROOM + TABLE + _installed(helper)
 
 
 def installations(helper: str) -> list[str]:

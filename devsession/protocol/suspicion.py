@@ -20,6 +20,9 @@ _QUESTION = b"\x01"
 _LOOKS_OVER = rb"\x04([^\x04]*)\x04>\Z"
 # A program may well ask with `>>> `: only the whole friendly banner counts, unless it was interrupted.
 _FRIENDLY = GREETING + rb"(?:Type [^\n]*\r\n)?>>> \Z"
+# CircuitPython after code.py, waiting for any key, in whatever language: it has started anew, and cleared a line then.
+_CLEARED = b"\x1b[2K\x1b[0G"
+_WAITING = rb"\r\n\r\n[^\r\n]+\r\n\Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ class Suspicion:
         self._watch(now)
 
     def _watch(self, now: float) -> None:
-        ends = self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> "))
+        ends = self._tail.endswith((b"\x04>", BANNER_TAIL, b">>> ")) or (
+            _CLEARED in self._tail and bool(re.search(_WAITING, self._tail))
+        )
         # A whole greeting is asked about again: the interpreter may have died of the last question.
         looks = ends and not self.asked and (not self._refuted or bool(re.search(_FRIENDLY, self._tail)))
         self.wake = now + (SILENCE_INTERRUPTED if self.interrupted else SILENCE) if looks else None

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from devsession.errors import DeviceError, DevsessionError, ProfileError
+from devsession.errors import DeadlineError, DeviceError, DevsessionError, ProfileError
 from devsession.methods.arguments import encode
 from devsession.session import joining
 from devsession.session.cleanup import Held, ResourceState
@@ -121,6 +121,10 @@ class Applying:
                 report=self.report,
                 board=self._session.url,
             ) from error
+        except DeadlineError as error:
+            error.message = f"the {part} of the profile of session {self._session.name}: {error.message}"
+            self.report = replace(self.report, failures=(ProfileFailure(part, error.message),))
+            raise
         except DevsessionError as error:
             self.report = replace(self.report, failures=(ProfileFailure(part, error.message),))
             raise

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from devsession.board.board import BUSY_TIME
 from devsession.board.log import log
 from devsession.errors import DeadlineError, DeviceError
 
@@ -117,21 +118,31 @@ class CleanupStack:
     async def unwind(self) -> list[Exception]:
         """Clean up everything, the last first, and return what was raised. When cancelled the rest is still cleaned up."""
         failures: list[Exception] = []
+        busy: DeadlineError | None = None
         while self._held:
             held = self._held.pop()
+            if held.on_board and busy is not None and held.state is not ResourceState.GONE:
+                # It was waited for once.
+                held.state = ResourceState.FAILED
+                failures.append(busy)
+                continue
             try:
                 await self._clean(held)
             except Exception as error:  # noqa: BLE001 - gathered, and raised together at the end
                 failures.append(error)
+                if isinstance(error, DeadlineError) and error.phase == "queue":
+                    busy = error
         return failures
 
     async def _clean(self, held: Held) -> None:
         if held.state is ResourceState.GONE:
             return
         held.state = ResourceState.FAILED
+        # What is on the board may have to wait for the program of another session; its own deadline begins after that.
+        allowed = self._timeout + (BUSY_TIME if held.on_board else 0)
         with log.phase("cleanup", resource=held.id):
             try:
-                async with asyncio.timeout(self._timeout) as limit:
+                async with asyncio.timeout(allowed) as limit:
                     done = held.cleanup()
                     if inspect.isawaitable(done):
                         await done
@@ -139,8 +150,8 @@ class CleanupStack:
                 if not limit.expired():
                     raise
                 raise DeadlineError(
-                    f"the clean-up of {held.id} did not end within {self._timeout:g} s",
-                    timeout=self._timeout,
+                    f"the clean-up of {held.id} did not end within {allowed:g} s",
+                    timeout=allowed,
                     phase="cleanup",
                 ) from error
         held.state = ResourceState.RELEASED

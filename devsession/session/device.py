@@ -9,14 +9,22 @@ from devsession.errors import UsageError
 from devsession.protocol.source import EMITTER
 
 if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
+    from devsession.session.facts import Facts
     from devsession.session.session import DeviceSession
 
 
 class DeviceContext:
-    """Names in a session's namespace on the board; each method is one turn."""
+    """Names in a session's namespace on the board, each method one turn; and what is known of the board, which costs none."""
 
-    def __init__(self, session: DeviceSession) -> None:
+    def __init__(self, session: DeviceSession, facts: Facts) -> None:
         self._session = session
+        self._facts = facts
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do; raises SessionError where nothing is known of it."""
+        return self._facts.capabilities
 
     async def define(self, name: str, value: Any) -> None:
         """Give ``name`` a value on the board; raises UsageError for what is no name or cannot be sent, before a byte is."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.running import Running
 from devsession.errors import UsageError
 from devsession.methods.method import Kind, Method
 from devsession.session.deployed import (
@@ -112,9 +113,15 @@ class Threads(Methods):
 class Executor:
     """What a session has on its board: ``method`` and ``thread`` make functions of the host run there."""
 
-    def __init__(self, home: Home, user: User) -> None:
+    def __init__(self, home: Home, user: User, started: Mapping[str, Running]) -> None:
         self.method = Methods(home, user)
         self.thread = Threads(home, user)
+        self._started = started
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The programs that ``DeviceSession.start`` has started and that have not ended, in their order."""
+        return tuple(self._started.values())
 
     @property
     def methods(self) -> tuple[Deployed, ...]:

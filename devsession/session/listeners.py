@@ -11,6 +11,9 @@ from devsession.board.log import log
 
 _E = TypeVar("_E")
 
+# How long async listeners may go on after the end of what they listen to: seconds, as long as a clean-up may take.
+SETTLING_TIME = 5.0
+
 Listener = Callable[[_E], None] | Callable[[_E], Awaitable[None]]
 
 
@@ -46,9 +49,13 @@ class Listeners(Generic[_E]):
                     self._start(listener, told)
 
     async def settle(self) -> None:
-        """Wait until the async listeners that were told have ended; for the end of whoever tells."""
+        """Wait until the async listeners that were told have ended, or cancel them; for the end of whoever tells."""
         if self._tasks:
-            await asyncio.wait(self._tasks)
+            _, late = await asyncio.wait(self._tasks, timeout=SETTLING_TIME)
+            for task in late:
+                task.cancel()
+            if late:
+                await asyncio.wait(late)
 
     def _start(self, listener: Listener[_E], told: Awaitable[None]) -> None:
         async def listen() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -11,26 +10,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
-from devsession.board.connection import ATTACH_TIMEOUT
-from devsession.board.happenings import Happening
-from devsession.errors import DeadlineError, DeviceResetError, SessionError, SessionExistsError
+from devsession.errors import SessionError, SessionExistsError
 from devsession.links import connect
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import MAIN
 from devsession.session.cleanup import CleanupStack
 from devsession.session.executor import Methods
-from devsession.session.facts import Facts
 from devsession.session.homes import BoardHome
-from devsession.session.listeners import Listeners
+from devsession.session.managed import ManagedBoard
 from devsession.session.metadata import FileMetadata
-from devsession.session.reconnect import Reconnect, Reconnector
+from devsession.session.reconnect import Reconnect
 from devsession.session.session import Commons, DeviceSession
 from devsession.session.shared import SharedVariables
-from devsession.session.states import MOVES, ConnectionState, StateChange, check
+from devsession.session.states import ConnectionState
 
 if TYPE_CHECKING:
     # pydantic takes its time, and is not needed before a board was asked.
-    from devsession.session.capabilities import Change, DeviceCapabilities, Performance
     from devsession.session.profile import SessionProfile
 
 _T = TypeVar("_T")
@@ -39,14 +34,13 @@ _T = TypeVar("_T")
 LEAST_ROOM = 2048
 
 
-class DeviceSessionManager:
+class DeviceSessionManager(ManagedBoard):
     """Wraps a communicator, attached or not: ``async with`` attaches, gives out sessions, and at the end ends them all and closes.
 
     ``state_changed`` tells each change of ``state`` to listeners, plain or async, ``capabilities_changed`` what was found to be another
     than before. ``method`` makes functions of the host run on the board: they see their own names and each other, and there is one copy
-    of each on the board, whoever sent it. ``shared`` keeps values for
-    sessions that use them; given, it is one that other managers have too.
-    ``reconnect`` is what to do when the link is lost: nothing, unless given.
+    of each on the board, whoever sent it. ``shared`` keeps values for sessions that use them; given, it is one that other managers have
+    too. ``reconnect`` is what to do when the link is lost: nothing, unless given.
     """
 
     def __init__(
@@ -56,21 +50,15 @@ class DeviceSessionManager:
         shared: SharedVariables | None = None,
         reconnect: Reconnect | None = None,
     ) -> None:
-        self.board = communicator
-        self.state_changed: Listeners[StateChange] = Listeners()
-        self._state = ConnectionState.DISCONNECTED
+        super().__init__(communicator, reconnect)
         self._sessions: dict[str, DeviceSession] = {}
-        communicator.add_watcher(self._happened)
         self.shared = shared if shared is not None else SharedVariables()
-        self._facts = Facts(communicator)
-        self.capabilities_changed = self._facts.changed
         self.board_home = BoardHome(communicator)
         self._commons = Commons(
-            communicator, self.board_home, FileMetadata(communicator), self.shared, self._facts.widths
+            communicator, self.board_home, FileMetadata(communicator), self.shared, self._facts
         )
         self._stack = CleanupStack()
         self.method = Methods(self.board_home, self)
-        self._reconnector = Reconnector(reconnect, self.connect, communicator.url) if reconnect else None
 
     @classmethod
     def open(
@@ -86,16 +74,6 @@ class DeviceSessionManager:
 
     def __repr__(self) -> str:
         return f"<DeviceSessionManager {self.board.url} {self._state.value}, {len(self._sessions)} sessions>"
-
-    @property
-    def state(self) -> ConnectionState:
-        """Where the connection stands."""
-        return self._state
-
-    @property
-    def capabilities(self) -> DeviceCapabilities:
-        """What the board is and can do, as found when it was connected, or by ``refresh``; raises SessionError where nothing is known."""
-        return self._facts.capabilities
 
     @property
     def sessions(self) -> tuple[DeviceSession, ...]:
@@ -115,62 +93,6 @@ class DeviceSessionManager:
             if error is None:
                 raise
             error.add_note(f"and closing failed: {[str(failure) for failure in failures.exceptions]}")
-
-    async def connect(self, timeout: float | None = ATTACH_TIMEOUT) -> None:
-        """Open the link and attach; connected already, it does nothing. A link that was lost is opened anew, to the same board only.
-
-        ``timeout`` in seconds is how long that board may take to come back. Raises what ``Board.attach`` does, BoardSwappedError for
-        another board, and leaves the state as it was.
-        """
-        before = self._state
-        if before in {ConnectionState.CONNECTED, ConnectionState.EXECUTING, ConnectionState.RECOVERING}:
-            return
-        self._go(ConnectionState.CONNECTING)
-        try:
-            if before is ConnectionState.LOST:
-                await self.board.reopen(timeout)
-            await self.board.attach()
-            try:
-                await self._facts.recall()
-            except DeviceResetError:
-                # It started anew while the link was gone; the sessions have been told.
-                await self._facts.recall()
-            await self._restore()
-        except BaseException:
-            if self._state is ConnectionState.CONNECTING:
-                self._go(before)
-            raise
-        self._go(ConnectionState.CONNECTED)
-
-    async def wait_for(self, state: ConnectionState, timeout: float | None = ATTACH_TIMEOUT) -> None:
-        """Wait until the connection is in ``state``, for up to ``timeout`` seconds (None: without limit); raises DeadlineError."""
-        reached = asyncio.Event()
-        if self._state is state:
-            return
-        listener = self.state_changed.add(lambda change: reached.set() if change.after is state else None)
-        try:
-            async with asyncio.timeout(timeout):
-                await reached.wait()
-        except TimeoutError:
-            raise DeadlineError(
-                f"the connection is {self._state.value}, and was not {state.value} within {timeout:g} s",
-                timeout=timeout or 0.0,
-                board=self.board.url,
-                phase="session",
-            ) from None
-        finally:
-            self.state_changed.remove(listener)
-
-    async def refresh(self) -> tuple[Change, ...]:
-        """Ask the board anew what it is and can do, and return what differs; listeners of ``capabilities_changed`` are told of it.
-
-        Raises what ``probe`` does.
-        """
-        return await self._facts.refresh()
-
-    async def measure(self) -> Performance:
-        """Measure how fast the board and the link to it are, and keep it in ``capabilities``; raises what ``devsession.measure`` does."""
-        return await self._facts.measure()
 
     async def close(self) -> None:
         """End every session, the last made first, one after the other, and close the link; closing again does nothing.
@@ -205,9 +127,11 @@ class DeviceSessionManager:
         """Return a new session; it costs the board nothing before it is used.
 
         ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays; a board with less
-        than 2 KB of heap has no room for anything else, and a warning tells of it.
-        ``profile`` is applied when the session is entered or first used. Raises SessionExistsError for a name in use.
+        than 2 KB of heap has no room for anything else, and a warning tells of it. ``profile`` is applied when the session is entered or
+        first used. Raises SessionExistsError for a name in use.
         """
+        if self.state is ConnectionState.CLOSED:
+            raise SessionError("the manager is closed", board=self.board.url, hint="open a new one")
         if namespace not in {"own", "main"}:
             raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
         number = secrets.randbits(NONCE_BITS - 1) + 1
@@ -275,28 +199,16 @@ class DeviceSessionManager:
 
     # What happens to the board
 
+    def _started_anew(self) -> None:
+        self.board_home.forget()
+        self._stack.board_started_anew()
+        for session in self.sessions:
+            session.board_started_anew()
+
     async def _restore(self) -> None:
         await self.board_home.restore()
         for session in self.sessions:
             await session.restore()
-
-    def _happened(self, happening: Happening) -> None:
-        if happening is Happening.EPOCH_ENDED:
-            self.board_home.forget()
-            self._stack.board_started_anew()
-            for session in self.sessions:
-                session.board_started_anew()
-        after = MOVES.get((self._state, happening))
-        if after is not None:
-            self._go(after)
-        if after is ConnectionState.LOST and self._reconnector is not None:
-            self._reconnector.begin()
-
-    def _go(self, after: ConnectionState) -> None:
-        check(self._state, after)
-        change = StateChange(self._state, after)
-        self._state = after
-        self.state_changed(change)
 
     def _ended(self, session: DeviceSession) -> None:
         if self._sessions.get(session.name) is session:

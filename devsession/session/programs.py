@@ -15,7 +15,7 @@ from devsession.board.execution import Execution
 from devsession.board.expect import Expected, Patterns
 from devsession.board.running import Running
 from devsession.errors import DevsessionError, SessionEndedError
-from devsession.session.cleanup import CleanupStack
+from devsession.session.cleanup import CleanupStack, Held
 from devsession.session.device import checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources
 
@@ -46,6 +46,7 @@ class Programs:
         self._used = False
         self._stack = CleanupStack()
         self._events = EventSources(board, namespace)
+        self._started: dict[str, Running] = {}
         self._watched: set[asyncio.Task[None]] = set()
 
     @property
@@ -108,8 +109,14 @@ class Programs:
         running = self._board.start(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
         )
-        self._stack.push(running.stop, kind="program")
+        held = self._stack.push(running.stop, kind="program")
+        self._started[held.id] = running
+        running.when_over(lambda: self._is_over(held))
         return running
+
+    def _is_over(self, held: Held) -> None:
+        self._stack.discard(held)
+        del self._started[held.id]
 
     async def stream(
         self,

@@ -6,15 +6,17 @@ import asyncio
 import datetime as dt
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
-from devsession.session.cleanup import Held, Resource, ResourceState
+from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
+from devsession.session.facts import Facts
 from devsession.session.files import DeviceFiles
 from devsession.session.homes import BoardHome
 from devsession.session.metadata import FileMetadata
@@ -35,13 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Commons:
-    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, the width of numbers."""
+    """What the sessions of a board have in common: the board, its methods, what is known of its files, variables, what else is known."""
 
     board: Board
     home: BoardHome
     files: FileMetadata
     variables: SharedVariables
-    widths: Callable[[], tuple[int, int | None]]
+    facts: Facts
 
 
 class DeviceSession(Programs):
@@ -70,17 +72,17 @@ class DeviceSession(Programs):
         self.state = SessionState()
         self.given_back: int | None = None
         self.board_home = commons.home
-        self.widths = commons.widths
+        self.widths = commons.facts.widths
         self._tell_end = ended
         self._begun = time.monotonic()
         self._lasted: float | None = None
         self._handles = 0
         self._ending: asyncio.Task[None] | None = None
-        self.device = DeviceContext(self)
+        self.device = DeviceContext(self, commons.facts)
         self.part = Parts(self)
         self.files = DeviceFiles(self, commons.files)
         self._home = SessionHome(self._board, commons.home, namespace)
-        self.executor = Executor(self._home, self)
+        self.executor = Executor(self._home, self, self._started)
         self.method, self.thread = self.executor.method, self.executor.thread
         self._preparation = Preparation(self, commons.variables, profile)
 
@@ -185,7 +187,10 @@ class DeviceSession(Programs):
         try:
             await asyncio.shield(self._ending)
         except asyncio.CancelledError:
-            await asyncio.wait([self._ending])
+            while not self._ending.done():
+                # Cancelled again: what was begun is given back all the same.
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([self._ending])
             raise
 
     # For the contexts and the manager
@@ -239,11 +244,14 @@ class DeviceSession(Programs):
         self._preparation.board_started_anew()
 
     async def _run_at_end(self, code: str) -> None:
-        await self._board.exec(code, namespace=self._namespace)
+        await self._board.clean_up(code, namespace=self._namespace, timeout=CLEANUP_TIMEOUT)
 
     async def _end(self) -> None:
         self.phase = SessionPhase.ENDING
         try:
+            if self._namespace:
+                ended = SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+                await self._board.stop(self._namespace, ended)
             failures = await self._stack.unwind()
             failures += await self._drop()
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from devsession.errors import LinkLostError
 from devsession.simulator.instance import Instance
-from devsession.simulator.url import UNIX, SimUrl
+from devsession.simulator.url import CIRCUITPYTHON, UNIX, SimUrl
 
 
 def make_instance(wanted: SimUrl, gone: Callable[[LinkLostError], None]) -> Instance:
@@ -16,6 +16,10 @@ def make_instance(wanted: SimUrl, gone: Callable[[LinkLostError], None]) -> Inst
         from devsession.simulator.unix_board import UnixBoard
 
         return UnixBoard(wanted, gone)
+    if wanted.kind == CIRCUITPYTHON:
+        from devsession.simulator.circuitpython import CircuitPythonBoard
+
+        return CircuitPythonBoard(wanted, gone)
     from devsession.simulator.emulation.board import EmulatedBoard
 
     return EmulatedBoard(wanted, gone)

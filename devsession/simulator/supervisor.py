@@ -26,6 +26,8 @@ class Start(Enum):
     DEEPSLEEP = "deepsleep"
     SOFT = "soft"
     RAW = "raw"
+    REPL = "repl"
+    RELOAD = "reload"
 
 
 # How firmware_helpers/sim_console.py and machine.py end the process; every other way is a crash.

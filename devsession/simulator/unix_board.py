@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from devsession.errors import InterpreterTooOldError, LinkLostError, SimulatorError
@@ -25,10 +25,17 @@ INTERRUPT = b"\x03"
 class UnixBoard(Instance):
     """The unix port as ``wanted`` asks for it, as ``Instance`` says; ``machine.unique_id()`` is made of its identity."""
 
-    def __init__(self, wanted: SimUrl, gone: Callable[[LinkLostError], None]) -> None:
+    def __init__(
+        self,
+        wanted: SimUrl,
+        gone: Callable[[LinkLostError], None],
+        *,
+        resets: Mapping[int, Start] = RESETS,
+    ) -> None:
         self._native = wanted.repl == "native"
-        resets = NATIVE_RESETS if self._native else RESETS
-        super().__init__(_identity(wanted), gone, resets=resets, crashes=CRASHES)
+        super().__init__(
+            _identity(wanted), gone, resets=NATIVE_RESETS if self._native else resets, crashes=CRASHES
+        )
         self._wanted = wanted
         self._scratch: Scratch | None = None
         self._root: Path | None = None
@@ -65,9 +72,11 @@ class UnixBoard(Instance):
         return (*self._interpreter.argv, *heap, *argv(self._root, start))
 
     def _own_command(self, root: Path, start: Start) -> tuple[str, ...]:
-        program = str(firmware.directory() / "unix_repl.py")
+        return (str(firmware.directory() / "unix_repl.py"), *self._arguments(root, start))
+
+    def _arguments(self, root: Path, start: Start) -> tuple[str, ...]:
         unique = hashlib.sha256(self.identity.encode()).hexdigest()[:16]
-        return (program, str(root), start.value, unique, *map(str, NUMBERS))
+        return (str(root), start.value, unique, *map(str, NUMBERS))
 
     def _native_command(self, root: Path, start: Start) -> tuple[str, ...]:
         if start is Start.SOFT:

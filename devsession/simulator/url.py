@@ -1,4 +1,4 @@
-"""The URLs of simulated boards: ``sim:[NAME|KIND][?kind=KIND][&heap=SIZE][&root=PATH][&repl=own|native]``."""
+"""The URLs of simulated boards: ``sim:[NAME|KIND][?kind=KIND][&heap=SIZE][&root=PATH][&repl=own|native][&drive=on|off][&language=en]``."""
 
 from __future__ import annotations
 
@@ -14,13 +14,20 @@ SCHEME = "sim:"
 # A name becomes a file name and stands in URLs, so it is kept plain; those of the kinds of boards are taken.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 UNIX = "unix"
-EMULATED = frozenset({"microbit", "mps2"})
-OTHER_KINDS = frozenset({"circuitpython"})
+CIRCUITPYTHON = "circuitpython"
+KINDS = ("unix", "microbit", "mps2", "circuitpython")
+LANGUAGES = ("en", "de", "es", "fr")
+# Which options a kind of board has; an emulated one has none.
+OPTIONS = {
+    UNIX: frozenset({"heap", "root", "repl"}),
+    CIRCUITPYTHON: frozenset({"heap", "root", "drive", "language"}),
+}
+ALL_OPTIONS = frozenset({"kind"}).union(*OPTIONS.values())
 SIZE = re.compile(r"(\d{1,12})([kKmM]?)")
 UNITS = {"": 1, "k": 1024, "m": 1024 * 1024}
 # Below this the console itself does not fit beside a small program.
 LEAST_HEAP = 64 * 1024
-HINT = "sim:, sim:NAME, sim:microbit, sim:mps2, sim:?heap=256k&root=DIR&repl=native"
+HINT = "sim:, sim:NAME, sim:microbit, sim:mps2, sim:circuitpython, sim:?heap=256k&root=DIR&repl=native"
 
 Repl = Literal["own", "native"]
 
@@ -32,7 +39,9 @@ class SimUrl:
     ``name`` of a board that somebody serves, ``None`` for a private one; ``heap`` in bytes, ``None`` for the port's own 2 MiB;
     ``root`` the directory that is its ``/``, ``None`` for one thrown away at the end; ``repl`` who answers at the prompt: devsession's
     program (``"own"``) or the port itself (``"native"``, MicroPython 1.27 and later). ``kind`` is the unix port, which those options are
-    for, or the emulated board: ``sim:microbit`` is ``sim:?kind=microbit``, and ``sim:NAME?kind=microbit`` is how a named one is served.
+    for, or another board: ``sim:microbit`` is ``sim:?kind=microbit``, and ``sim:NAME?kind=microbit`` is how a named one is served.
+    ``drive`` and ``language`` are for the kind circuitpython, as are heap and root: whether the host has the board's files as a drive, so
+    that programs cannot write, and in which language the board speaks.
     """
 
     name: str | None = None
@@ -40,6 +49,8 @@ class SimUrl:
     root: Path | None = None
     repl: Repl = "own"
     kind: str = UNIX
+    drive: bool = True
+    language: str = "en"
 
     @classmethod
     def parse(cls, url: str) -> SimUrl:
@@ -49,38 +60,44 @@ class SimUrl:
         name, _, query = url.removeprefix(SCHEME).partition("?")
         if name and not NAME.fullmatch(name):
             raise UsageError(f"{name!r} cannot be the name of a simulated board", board=url, hint=HINT)
-        if name in OTHER_KINDS:
-            raise UsageError(f"simulated boards of the kind {name!r} are not in this version", board=url)
         options = _options(query, url)
         return cls(
-            name=None if name in EMULATED else name or None,
+            name=None if name in KINDS[1:] else name or None,
             kind=_kind(name, options, url),
             heap=_heap(options["heap"], url) if "heap" in options else None,
             root=_root(options["root"], url) if "root" in options else None,
             repl=_repl(options["repl"], url) if "repl" in options else "own",
+            drive=_one_of("drive", ("on", "off"), options, url) == "on",
+            language=_one_of("language", LANGUAGES, options, url),
         )
 
 
 def _options(query: str, url: str) -> dict[str, str]:
     options: dict[str, str] = {}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in {"heap", "root", "repl", "kind"} or key in options:
+        if key not in ALL_OPTIONS or key in options:
             raise UsageError(f"option {key!r} is unknown or given twice", board=url, hint=HINT)
         options[key] = value
     return options
 
 
 def _kind(name: str, options: dict[str, str], url: str) -> str:
-    kind = options.get("kind", name if name in EMULATED else UNIX)
-    if kind not in {UNIX, *EMULATED} or (name in EMULATED and name != kind):
+    named = name if name in KINDS[1:] else UNIX
+    kind = options.get("kind", named)
+    if kind not in KINDS or named not in {UNIX, kind}:
+        raise UsageError(f"kind={kind} is none of {', '.join(KINDS)}", board=url, hint=HINT)
+    if given := options.keys() - {"kind"} - OPTIONS.get(kind, frozenset()):
         raise UsageError(
-            f"kind={kind} is none of {', '.join(sorted({UNIX, *EMULATED}))}", board=url, hint=HINT
-        )
-    if kind != UNIX and (given := options.keys() - {"kind"}):
-        raise UsageError(
-            f"an emulated board has no {', '.join(sorted(given))} to choose", board=url, hint=HINT
+            f"a board of the kind {kind} has no {', '.join(sorted(given))} to choose", board=url, hint=HINT
         )
     return kind
+
+
+def _one_of(key: str, known: tuple[str, ...], options: dict[str, str], url: str) -> str:
+    value = options.get(key, known[0])
+    if value not in known:
+        raise UsageError(f"{key}={value} is none of {', '.join(known)}", board=url)
+    return value
 
 
 def _heap(text: str, url: str) -> int:

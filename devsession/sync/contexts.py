@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from devsession.session import device, files, parts
 from devsession.sync.references import Ref
 from devsession.sync.twin import Twin, asks, brings, waits
 
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
+
 
 class DeviceContext(Twin[device.DeviceContext]):
     """Names in a session's namespace on the board; each method is one turn."""
+
+    @property
+    def capabilities(self) -> DeviceCapabilities:
+        """What the board is and can do; raises SessionError where nothing is known of it."""
+        return self._loop.ask(lambda: self._original.capabilities)
 
     define = waits(device.DeviceContext.define)
     get = waits(device.DeviceContext.get)

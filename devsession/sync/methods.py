@@ -9,6 +9,7 @@ from devsession.board.connection import EXEC_TIMEOUT
 from devsession.methods.method import Method
 from devsession.session import deployed, executor, generators, threads
 from devsession.session.threads import ThreadFunction
+from devsession.sync.board import Running
 from devsession.sync.loop_thread import LoopThread
 from devsession.sync.twin import Fact, Part, Twin, waits
 
@@ -145,6 +146,11 @@ class Executor(Twin[executor.Executor]):
 
     method = Part(Methods)
     thread = Part(Threads)
+
+    @property
+    def running(self) -> tuple[Running, ...]:
+        """The programs that ``DeviceSession.start`` has started and that have not ended, in their order."""
+        return tuple(Running.of(one, self._loop) for one in self._loop.ask(lambda: self._original.running))
 
     @property
     def methods(self) -> tuple[Deployed, ...]:

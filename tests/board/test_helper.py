@@ -32,3 +32,14 @@ async def test_a_small_heap_gets_it_in_parts(capsys: pytest.CaptureFixture[str])
         print(f"\n  first execs with little heap: {rows[0]}, {rows[1]}; then {free} bytes are free")
     # The first tries it whole; the board is known then.
     assert [row.turns for row in rows] == [9, 8]
+
+
+async def test_a_command_damaged_anywhere_is_sent_again():
+    faulty = FaultyTransport(link("sim:"))
+    async with Board(faulty) as board:
+        await board.exec("count = 0\ndef f():\n global count\n count += 1\n return count")
+        # The length of the shortest command, without the byte that ends it.
+        for ran, at in enumerate(range(45), 1):
+            faulty.add(Fault(FaultKind.FLIP, Direction.UP, at, at % 4))
+            assert await board.eval("f()") == ran
+    assert len(faulty.happened) == 45

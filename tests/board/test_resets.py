@@ -275,15 +275,21 @@ CUT = b'Traceback (most recent call last):\r\n  File "%s", line 2, in <module>\r
 
 
 @pytest.mark.parametrize(
-    ("kind", "files", "printed", "ran"),
+    ("kind", "firmware", "files", "printed", "ran"),
     [
-        (Reset.SOFT, ["boot.py", "main.py"], b"", (Ran.RAN, Ran.RAN)),
-        (Reset.SOFT, ["boot.py", "main.py"], CUT % b"main.py", (Ran.RAN, Ran.INTERRUPTED)),
-        (Reset.SOFT, ["boot.py", "main.py"], CUT % b"boot.py", (Ran.INTERRUPTED, Ran.SKIPPED)),
-        (Reset.RAW_SOFT, ["main.py"], b"", (Ran.ABSENT, Ran.SKIPPED)),
-        (Reset.MACHINE, ["code.py"], CUT % b"code.py", (Ran.ABSENT, Ran.INTERRUPTED)),
-        (Reset.MACHINE, [], CUT % b"main.py", (Ran.ABSENT, Ran.ABSENT)),
+        (Reset.SOFT, "micropython", ["boot.py", "main.py"], b"", (Ran.RAN, Ran.RAN)),
+        (Reset.SOFT, "micropython", ["boot.py", "main.py"], CUT % b"main.py", (Ran.RAN, Ran.INTERRUPTED)),
+        (Reset.SOFT, "micropython", ["boot.py", "main.py"], CUT % b"boot.py", (Ran.INTERRUPTED, Ran.SKIPPED)),
+        (Reset.RAW_SOFT, "micropython", ["main.py"], b"", (Ran.ABSENT, Ran.SKIPPED)),
+        (Reset.MACHINE, "circuitpython", ["code.py"], CUT % b"code.py", (Ran.ABSENT, Ran.INTERRUPTED)),
+        (Reset.MACHINE, "circuitpython", ["boot.py", "main.py"], b"", (Ran.RAN, Ran.RAN)),
+        (Reset.SOFT, "circuitpython", ["boot.py", "code.py", "main.py"], b"", (Ran.SKIPPED, Ran.RAN)),
+        (Reset.RAW_SOFT, "circuitpython", ["boot.py", "code.py"], b"", (Ran.SKIPPED, Ran.SKIPPED)),
+        (Reset.MACHINE, "micropython", ["code.py"], b"", (Ran.ABSENT, Ran.ABSENT)),
+        (Reset.MACHINE, "micropython", [], CUT % b"main.py", (Ran.ABSENT, Ran.ABSENT)),
     ],
 )
-def test_what_a_start_tells(kind: Reset, files: list[str], printed: bytes, ran: tuple[Ran, Ran]):
-    assert read_start(kind, files, printed) == ran
+def test_what_a_start_tells(
+    kind: Reset, firmware: str, files: list[str], printed: bytes, ran: tuple[Ran, Ran]
+):
+    assert read_start(kind, firmware, files, printed) == ran

@@ -59,9 +59,19 @@ def test_a_line_left_out_is_told_at_the_end(suite: Path, nowhere: dict[str, str]
 
 
 def test_the_suite_is_recorded_anew_and_plays(suite: Path, nowhere: dict[str, str]):
+    recorded_on("sim:", suite, nowhere)
+
+
+@pytest.mark.usefixtures("emulators")
+@pytest.mark.parametrize("url", ["sim:microbit", "sim:mps2"])
+def test_the_suite_recorded_on_real_firmware_plays(url: str, suite: Path, nowhere: dict[str, str]):
+    recorded_on(url, suite, nowhere)
+
+
+def recorded_on(url: str, suite: Path, nowhere: dict[str, str]) -> None:
     for cassette in suite.glob("*.cassette"):
         cassette.unlink()
-    recorded = pytest_run(suite, DEVSESSION_BOARD="sim:", RECORD="1")
+    recorded = pytest_run(suite, DEVSESSION_BOARD=url, RECORD="1")
     assert recorded.returncode == 0, recorded.stdout
     assert len(list(suite.glob("*.cassette"))) == 3
     assert "3 passed" in pytest_run(suite, **nowhere).stdout

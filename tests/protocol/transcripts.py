@@ -29,6 +29,12 @@ from devsession.protocol.events import (
 from devsession.protocol.records import Key, Kind, Record, encode
 
 BANNER = b"raw REPL; CTRL-B to exit\r\n>"
+TITLE = b"\x1b]0;\xf0\x9f\x90\x8dREPL | 9.2.1\x1b\\"
+CIRCUITPYTHON = b"\r\nAdafruit CircuitPython 9.2.1 on 2025-01-01; board with mcu\r\n>>> "
+CODE_DONE = (
+    b"\r\n\x1b[2K\x1b[0GAuto-reload is off.\r\n\r\nCode done running.\r\n\r\n"
+    b"Dr\xc3\xbccke eine beliebige Taste.\r\n"
+)
 FRIENDLY = b'\r\nMicroPython v1.28.0 on 2026-01-01; mps2-an385 with Cortex-M3\r\nType "help()" for more information.\r\n>>> '
 # Where its greeting ends.
 GREETED = FRIENDLY.index(b"Type")
@@ -559,6 +565,39 @@ RECORDS = [
         Accepted(),
         Started(cooked=True, note=b""),
         Output(b"\x04\x04>" + FRIENDLY),
+        Finished(Ending.RESET, started=True, error=b""),
+    ),
+    at_prompt(
+        "a hard reset of CircuitPython in the middle",
+        [
+            submit(b"x", key=KEY),
+            Host(b"x\x04"),
+            Device(b"OK" + encode(KEY, Kind.STARTED) + b"\r\n"),
+            Device(CODE_DONE),
+            Wait(0.5),
+            Host(b"\x01"),
+            Device(TITLE + CIRCUITPYTHON),
+            Wait(0.5),
+            Host(b"\x01"),
+            Device(b"\r\n" + TITLE + BANNER),
+        ],
+        Accepted(),
+        Started(cooked=True, note=b""),
+        Output(CODE_DONE + TITLE + CIRCUITPYTHON),
+        Finished(Ending.RESET, started=True, error=b""),
+    ),
+    at_prompt(
+        "a reload of CircuitPython",
+        [
+            submit(b"x", key=KEY),
+            Host(b"x\x04"),
+            Device(b"OK" + encode(KEY, Kind.STARTED) + b"\r\n" + encode(KEY, Kind.ENDED, b"T")),
+            Device(b"\x04\x04" + TITLE + b"weicher reboot\r\nrepl.py output:\r\n>\r\n" + BANNER),
+        ],
+        Accepted(),
+        Started(cooked=True, note=b""),
+        Told(Record(Kind.ENDED, b"T")),
+        Stray(b"weicher reboot\r\nrepl.py output:\r\n>\r\n"),
         Finished(Ending.RESET, started=True, error=b""),
     ),
     at_prompt(

@@ -5,11 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from devsession.errors import DeadlineError, DeviceError, DeviceResetError, LinkLostError, SessionEndedError
+from devsession.errors import (
+    DeadlineError,
+    DeviceError,
+    DeviceResetError,
+    LinkLostError,
+    SessionEndedError,
+    SessionError,
+    UsageError,
+)
 from devsession.session.cleanup import CleanupStack, Resource, ResourceState
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.session import DeviceSession
@@ -253,3 +262,71 @@ async def test_a_background_task_that_fails_at_its_end_is_told(manager: DeviceSe
             session.background(work())
             await asyncio.sleep(0)
     assert caught.group_contains(ValueError, match="at the end")
+
+
+async def test_the_end_waits_for_the_program_of_another_session(
+    manager: DeviceSessionManager, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("devsession.session.cleanup.CLEANUP_TIMEOUT", 0.3)
+    async with manager.session("other") as other:
+        session = manager.create_session("ending")
+        path = await session.part.temporary_file("/kept-too-long", b"x")
+        busy = asyncio.create_task(other.exec("import time\ntime.sleep(1)"))
+        queued = [asyncio.create_task(other.exec("import time\ntime.sleep(0.4)")) for _ in range(3)]
+        await asyncio.sleep(0.05)
+        await session.end()
+        assert busy.done()
+        assert not queued[-1].done()
+        await asyncio.gather(*queued)
+        assert not await other.files.exists(path)
+
+
+async def test_the_end_stops_the_sessions_own_programs(manager: DeviceSessionManager):
+    session = manager.create_session()
+    await session.part.temporary_file("/own", b"x")
+    running = asyncio.create_task(session.exec("while True: pass", timeout=None))
+    waiting = asyncio.create_task(session.eval("1"))
+    stream = session.stream("while True: print(1)")
+    await asyncio.sleep(0.1)
+    begun = time.monotonic()
+    await session.end()
+    assert time.monotonic() - begun < 3
+    for task in (running, waiting):
+        with pytest.raises(SessionEndedError):
+            await task
+    with pytest.raises(SessionEndedError):
+        await anext(stream)
+    assert await manager.board.eval("__import__('os').listdir('/')") == []
+
+
+async def test_the_end_stops_a_stream_that_nobody_reads(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        stream = session.stream("while True: print(1)")
+        assert await anext(stream)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 3
+    with pytest.raises(UsageError, match="stopped before it ended"):
+        async for _ in stream:
+            pass
+
+
+async def test_a_second_cancel_does_not_return_before_the_end(manager: DeviceSessionManager):
+    async with manager.session("twice") as session:
+        session.push_cleanup(lambda: asyncio.sleep(0.3))
+        task = asyncio.create_task(session.end())
+        for _ in range(2):
+            await asyncio.sleep(0.05)
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert session not in manager.sessions
+
+
+async def test_a_closed_manager_says_so():
+    manager = DeviceSessionManager.open("sim:")
+    await manager.connect()
+    await manager.close()
+    with pytest.raises(SessionError, match="closed"):
+        manager.create_session()
+    with pytest.raises(SessionError, match="closed"):
+        await manager.connect()

@@ -211,7 +211,7 @@ async def test_after_a_reset_it_is_applied_again(manager: DeviceSessionManager):
         await session.prepare()
         async with session.start("print('started', total)") as running:
             await running.result()
-        assert [held.type for held in session.resources] == ["teardown", "callback", "program"]
+        assert [held.type for held in session.resources] == ["teardown", "callback"]
     assert "torn down 4" in manager.board.output.text
     assert "started 4" in manager.board.output.text
     assert told == ["later"]

@@ -198,3 +198,15 @@ async def test_a_board_without_room_shares_main(
     async with session:
         await session.exec("shared = 1")
     assert await manager.board.eval("shared") == 1
+
+
+async def test_programs_under_way_are_known_until_they_end(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        quick = session.start("x = 1")
+        slow = session.start("while True: pass")
+        assert session.executor.running == (quick, slow)
+        await quick.result()
+        assert session.executor.running == (slow,)
+        assert [held.type for held in session.resources] == ["program"]
+    assert session.executor.running == ()
+    assert session.device.capabilities is manager.capabilities

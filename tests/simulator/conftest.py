@@ -7,10 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from console import PROMPT, Console, children
 
-from devsession.errors import EmulatorNotFoundError
 from devsession.simulator.board import SimulatedBoard
-from devsession.simulator.emulation.machines import MACHINES
-from devsession.simulator.emulation.qemu import find_qemu
 from devsession.simulator.interpreter import find_interpreter
 
 Opener = Callable[..., Awaitable[Console]]
@@ -20,19 +17,6 @@ Opener = Callable[..., Awaitable[Console]]
 def interpreter() -> None:
     # Fetched once, if at all, so that no single test's deadline has to cover it; and examined, so that no test pays for that.
     asyncio.run(find_interpreter())
-
-
-@pytest.fixture(scope="session")
-def emulators() -> None:
-    """Skip what needs an emulated board where one is missing; with DEVSESSION_EMULATED=required that is a failure."""
-    try:
-        find_qemu()
-        for machine in MACHINES.values():
-            asyncio.run(machine.image(lambda _: None))
-    except EmulatorNotFoundError as error:
-        if os.environ.get("DEVSESSION_EMULATED") == "required":
-            raise
-        pytest.skip(str(error))
 
 
 @pytest.fixture(autouse=True)

@@ -63,13 +63,14 @@ DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.Board: {"equip", "messages"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
         *("next_handle", "perform", "ready", "restore", *COROUTINES, "url", "use", "widths"),
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
+    devsession.Running: {"when_over"},
     files.DeviceFiles: {"looking"},
     deployed.Deployed: DEPLOYED,
     deployed.DeployedFunction: DEPLOYED,

@@ -20,7 +20,7 @@ def met(number, frame):
     if str(number) in sys.argv[2:]: sys.exit(5)
 told = os.open(sys.argv[1], os.O_WRONLY)
 for number in (1, 15): signal.signal(number, met)
-print("up", flush=True)
+os.write(1, b"up")  # in one piece: nothing of it is left to be written when the terminal goes
 while True: signal.pause()
 """
 

@@ -1,0 +1,117 @@
+"""Which boards a test run has, and how they are shared and recovered."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devsession.board.switches import Rung
+from devsession.errors import DevsessionError, UsageError
+from devsession.pool.known import KnownBoard, known_board
+from devsession.pytest_plugin.options import (
+    BOARD,
+    INVENTORY,
+    LOCKS,
+    MODE,
+    RECOVERY,
+    STRICT,
+    TIMEOUT,
+    given,
+    given_several,
+    is_given,
+)
+
+_KEYS = {"url", "tags"}
+
+
+@dataclass(frozen=True, slots=True)
+class DevsessionConfig:
+    """What the fixture ``devsession_config`` gives.
+
+    ``mode`` is ``auto``, ``real``, ``sim`` or ``off``; ``boards`` are those that tests may have; ``acquire_timeout`` is in seconds;
+    ``recovery`` is how far bringing back a board may go; ``strict`` makes errors of tests that no board can ever run; ``lock_directory`` is
+    where the locks are, ``None`` for the user's runtime directory.
+    """
+
+    mode: str = "auto"
+    boards: tuple[KnownBoard, ...] = field(default_factory=lambda: (known_board("sim:"),))
+    acquire_timeout: float = 120.0
+    recovery: Rung = Rung.HARD
+    strict: bool = False
+    lock_directory: Path | None = None
+
+    def of_kind(self, only: str) -> tuple[KnownBoard, ...]:
+        """Return the boards that the mode allows, of one kind where ``only`` is ``real`` or ``sim``; real ones are preferred to others."""
+        kind = only or self.mode
+        if self.mode == "off" or (only and self.mode not in {"auto", only}):
+            return ()
+        if kind == "auto":
+            return self.boards
+        return tuple(board for board in self.boards if board.is_simulated == (kind == "sim"))
+
+
+def read(config: pytest.Config) -> DevsessionConfig:
+    """Return what the options say; without any board those that are attached, and a simulated one.
+
+    Raises pytest.UsageError for what cannot be.
+    """
+    mode = given(config, MODE)
+    locks = given(config, LOCKS)
+    try:
+        timeout = float(given(config, TIMEOUT))
+    except ValueError as error:
+        raise pytest.UsageError(f"{TIMEOUT.flagged}: {error}") from error
+    try:
+        boards = listed(config) or (() if mode == "off" else _found(mode))
+    except DevsessionError as error:
+        raise pytest.UsageError(str(error)) from error
+    return DevsessionConfig(
+        mode=mode,
+        boards=boards,
+        acquire_timeout=timeout,
+        recovery=Rung[given(config, RECOVERY).upper()],
+        strict=is_given(config, STRICT),
+        lock_directory=Path(locks) if locks else None,
+    )
+
+
+def listed(config: pytest.Config) -> tuple[KnownBoard, ...]:
+    """Return the boards that options name, and those of the inventory; raises UsageError."""
+    boards = [known_board(url) for url in given_several(config, BOARD)]
+    path = given(config, INVENTORY)
+    if path:
+        boards += _inventory(config.rootpath / path)
+    return tuple(boards)
+
+
+def _found(mode: str) -> tuple[KnownBoard, ...]:
+    from devsession.transport.ports import list_ports
+
+    simulated = (known_board("sim:"),)
+    if mode == "sim":
+        return simulated
+    return (*(KnownBoard(port.path, port.path, port.identity) for port in list_ports()), *simulated)
+
+
+def _inventory(path: Path) -> list[KnownBoard]:
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    boards = told.pop("boards", None)
+    if told or not isinstance(boards, dict) or not boards:
+        raise UsageError(f"{path} is no inventory", hint='[boards.NAME] with url = "URL" and tags = ["TAG"]')
+    return [_entry(name, entry, path) for name, entry in boards.items()]
+
+
+def _entry(name: str, entry: Any, path: Path) -> KnownBoard:
+    if not isinstance(entry, dict) or not isinstance(entry.get("url"), str) or entry.keys() - _KEYS:
+        raise UsageError(f"{path}: board {name} has a url and may have tags, and nothing else")
+    tags = entry.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise UsageError(f"{path}: the tags of {name} are no list of words")
+    return known_board(entry["url"], name=name, tags=tags)

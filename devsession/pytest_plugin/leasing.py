@@ -1,0 +1,177 @@
+"""A lease: boards that are one test's or one module's alone, attached, and given back at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from devsession.board.happenings import Happening
+from devsession.board.resets import Reset
+from devsession.errors import DevsessionError, PoolError
+from devsession.pool.known import KnownBoard
+from devsession.pool.locks import Locks
+from devsession.pool.taking import Taken, take
+from devsession.pytest_plugin.config import DevsessionConfig
+from devsession.pytest_plugin.fitting import facts, why_not
+from devsession.pytest_plugin.requirement import Requirement
+from devsession.session.states import ConnectionState
+from devsession.sync.session import DeviceSessionManager
+
+# Seconds that a board has to answer after a test that failed: a prompt takes milliseconds, bringing it back a second or two.
+ANSWER_LIMIT = 5.0
+
+
+@dataclass(slots=True)
+class Leased:
+    """One board of a lease; ``recoveries`` counts how often it was brought back since that was asked."""
+
+    known: KnownBoard
+    manager: DeviceSessionManager
+    recoveries: int = 0
+
+    def happened(self, happening: Happening) -> None:
+        """Count recoveries."""
+        if happening is Happening.RECOVERY_BEGAN:
+            self.recoveries += 1
+
+
+@dataclass(slots=True)
+class Lease:
+    """The boards of a lease; ``wait`` is how many seconds it took to get them, ``is_suspect`` is set when a test failed on them.
+
+    ``epochs`` is how often each was seen to start anew before the last test.
+    """
+
+    requirement: Requirement
+    boards: list[Leased] = field(default_factory=list)
+    wait: float = 0.0
+    is_suspect: bool = False
+    epochs: list[int] = field(default_factory=list)
+
+    def is_sound(self) -> bool:
+        """Whether all boards are there; after a failed test they are asked, and must not have started anew in it.
+
+        A board that did lost what fixtures had prepared on it: they are set up again with the next lease.
+        """
+        suspect, self.is_suspect = self.is_suspect, False
+        epochs, self.epochs = self.epochs, self.epochs_now()
+        if suspect and epochs != self.epochs:
+            return False
+        return all(_answers(each.manager, suspect=suspect) for each in self.boards)
+
+    def epochs_now(self) -> list[int]:
+        """Return how often each board was seen to start anew."""
+        return [each.manager.board.epoch for each in self.boards]
+
+    def reset(self, kind: Reset | str = Reset.RAW_SOFT) -> None:
+        """Reset all boards; raises UsageError for what is no kind of reset, and what ``Board.reset`` does."""
+        for each in self.boards:
+            each.manager.board.reset(kind)
+
+    def take_recoveries(self) -> int:
+        """Return how often boards were brought back since this was last asked."""
+        counted = sum(each.recoveries for each in self.boards)
+        for each in self.boards:
+            each.recoveries = 0
+        return counted
+
+    def positions(self) -> list[int]:
+        """Return how much each board has printed so far, in bytes."""
+        return [each.manager.board.output.end for each in self.boards]
+
+
+def _answers(manager: DeviceSessionManager, *, suspect: bool) -> bool:
+    if manager.board.lost is not None or manager.state is not ConnectionState.CONNECTED:
+        return False
+    if suspect:
+        try:
+            manager.board.exec("", timeout=ANSWER_LIMIT)
+        except DevsessionError:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def leased(config: DevsessionConfig, requirement: Requirement, *, owner: str) -> Iterator[Lease]:
+    """Give the block boards that fit, attached; at its end they are closed and given back.
+
+    A board that cannot be attached, or is found to lack what is asked for, is left to others: the next one is tried. Raises PoolError,
+    LeaseTimeoutError, and what attaching raised when no other board is left.
+    """
+    lease = Lease(requirement)
+    began = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_Attaching(config, requirement, owner).attach(lease))
+        lease.wait = time.monotonic() - began
+        lease.epochs = lease.epochs_now()
+        yield lease
+
+
+class _Attaching:
+    """The search for boards that fit and answer."""
+
+    def __init__(self, config: DevsessionConfig, requirement: Requirement, owner: str) -> None:
+        self._config = config
+        self._requirement = requirement
+        self._owner = f"{owner} [{os.environ.get('PYTEST_XDIST_WORKER', 'main')}]"
+        self._locks = Locks(config.lock_directory)
+        self._failed: dict[str, DevsessionError] = {}
+        self._deadline = time.monotonic() + config.acquire_timeout
+
+    def attach(self, lease: Lease) -> contextlib.ExitStack:
+        """Fill ``lease``, and return what ends it."""
+        while True:
+            taken = self._take()
+            with contextlib.ExitStack() as stack:
+                for each in taken:
+                    stack.callback(each.give_back)
+                lease.boards = []
+                if all(self._enter(stack, each, lease) for each in taken) and self._fits(taken):
+                    return stack.pop_all()
+
+    def _take(self) -> tuple[Taken, ...]:
+        try:
+            left = max(self._deadline - time.monotonic(), 0.0)
+            return take(self._places(), self._locks, owner=self._owner, timeout=left)
+        except PoolError as error:
+            # Why the others cannot be had is what helps.
+            for failure in self._failed.values():
+                raise failure from error
+            raise
+
+    def _places(self) -> list[list[KnownBoard]]:
+        boards = [
+            board for board in self._config.of_kind(self._requirement.only) if board.url not in self._failed
+        ]
+        fitting = [
+            [board for board in boards if why_not(board, requires, self._requirement.firmware) is None]
+            for requires in self._requirement.places
+        ]
+        # Real boards before simulated ones: those are for when there is no real one.
+        return (
+            [[board for board in place if not board.is_simulated] or place for place in fitting]
+            if (self._config.mode == "auto")
+            else fitting
+        )
+
+    def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
+        manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
+        try:
+            stack.enter_context(manager)
+        except DevsessionError as error:
+            self._failed[taken.board.url] = error
+            return False
+        leased = Leased(taken.board, manager)
+        manager.board.add_watcher(leased.happened)
+        with contextlib.suppress(DevsessionError):
+            # A board without room for the question stays unknown.
+            facts[taken.board.url] = manager.capabilities
+        lease.boards.append(leased)
+        return True
+
+    def _fits(self, taken: tuple[Taken, ...]) -> bool:
+        places = zip(taken, self._requirement.places, strict=True)
+        return all(why_not(each.board, place, self._requirement.firmware) is None for each, place in places)

@@ -1,0 +1,1 @@
+# A module with nothing in it, imported as often as modules are made.
