@@ -45,11 +45,13 @@ types: $(VENV)/complete
 firmware: $(VENV)/runtime
 	$(BIN)/python hil_tests/firmware/build_mps2.py
 
-# Every test of the suite for boards on every simulated board, and on real ones by BOARDS="--devsession-board /dev/ttyACM0".
+# Every test of the suite for boards on every simulated board, and on real ones by BOARDS="--devsession-board /dev/ttyACM0"; PIN is one
+# that may be driven.
+PIN ?= 2
 BOARDS ?= $(foreach url,sim: sim:microbit sim:mps2 sim:circuitpython,--devsession-board $(url))
 
 hil: $(VENV)/complete
-	$(PYTEST) -q -c pyproject.toml hil_tests $(BOARDS)
+	DEVSESSION_HIL_PIN=$(PIN) $(PYTEST) -q -c pyproject.toml hil_tests $(BOARDS)
 
 soak: $(VENV)/complete
 	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests

@@ -16,14 +16,13 @@ from devsession.pool.locks import Locks
 from devsession.pool.taking import take
 from devsession.pytest_plugin.config import DevsessionConfig, listed
 
-# What a board is asked where its capabilities do not tell: true where it has that.
+# What a board is asked where its capabilities do not know, or have no word for it: true where it has that.
 QUESTIONS = {
     "Pin": "hasattr(__import__('machine'),'Pin')",
     "Timer": "hasattr(__import__('machine'),'Timer')",
     "machine": "hasattr(__import__('machine'),'reset')",
-    "directories": "hasattr(__import__('os'),'mkdir')",
-    "rename": "hasattr(__import__('os'),'rename')",
-    "double": "1.0 + 1e-10 != 1.0",
+    "os.rename": "hasattr(__import__('os'),'rename')",
+    "os.mkdir": "hasattr(__import__('os'),'mkdir')",
 }
 _ABILITIES = pytest.StashKey[dict[tuple[str, str], bool]]()
 
@@ -97,8 +96,9 @@ async def _check_needs(manager: DeviceSessionManager, request: pytest.FixtureReq
 async def _has(manager: DeviceSessionManager, feature: str) -> bool:
     if feature == "interruptible":
         return (await manager.measure()).interruptible
-    if feature not in QUESTIONS or manager.capabilities.supports(feature) is not None:
-        return bool(manager.capabilities.supports(feature))
+    known = None if "." in feature else manager.capabilities.supports(feature)
+    if known is not None:
+        return known
     try:
         return bool(await manager.board.eval(QUESTIONS[feature]))
     except DeviceError:
