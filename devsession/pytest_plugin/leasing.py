@@ -143,19 +143,18 @@ class _Attaching:
             raise
 
     def _places(self) -> list[list[KnownBoard]]:
-        boards = [
-            board for board in self._config.of_kind(self._requirement.only) if board.url not in self._failed
-        ]
-        fitting = [
-            [board for board in boards if why_not(board, requires, self._requirement.firmware) is None]
-            for requires in self._requirement.places
-        ]
-        # Real boards before simulated ones: those are for when there is no real one.
-        return (
-            [[board for board in place if not board.is_simulated] or place for place in fitting]
-            if (self._config.mode == "auto")
-            else fitting
-        )
+        allowed = self._config.of_kind(self._requirement.only)
+        boards = [board for board in allowed if board.url not in self._failed]
+        return [self._fitting(boards, requires) for requires in self._requirement.places]
+
+    def _fitting(self, boards: list[KnownBoard], requires: tuple[str, ...]) -> list[KnownBoard]:
+        lacking = {board: why_not(board, requires, self._requirement.firmware) for board in boards}
+        fitting = [board for board, reason in lacking.items() if reason is None]
+        if not fitting:
+            raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
+        # Simulated ones are for when there is no real one.
+        real = [board for board in fitting if not board.is_simulated]
+        return real if real and self._config.mode == "auto" else fitting
 
     def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
         manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)

@@ -57,6 +57,37 @@ def test_after(board):
     assert (outcome.passed, outcome.failed, outcome.errors) == (2, 1, 0), outcome
 
 
+def test_what_fails_when_a_dead_board_is_given_back_is_the_dying_tests(run: Run):
+    with serving(["first", "second"]) as servers:
+        outcome = run(
+            f"""
+import os, signal
+
+@pytest.fixture(scope="module")
+def prepared(board):
+    board.exec("prepared = True")
+    yield board
+    board.exec("prepared = False")
+
+def test_dies(prepared):
+    os.kill({{"sim:first": {servers[0].pid}, "sim:second": {servers[1].pid}}}[prepared.url], signal.SIGINT)
+    with pytest.raises(Exception):
+        prepared.exec("while True: pass", timeout=5)
+
+def test_after(prepared):
+    assert prepared.eval("prepared")
+
+def test_and_after_that(prepared):
+    assert prepared.eval("prepared")
+""",
+            "--devsession-board=sim:first",
+            "--devsession-board=sim:second",
+            "-rA",
+        )
+    assert (outcome.passed, outcome.failed, outcome.errors) == (3, 0, 1), outcome
+    assert "ERROR test_user.py::test_dies" in outcome.text
+
+
 def test_a_board_that_is_not_there_is_an_error_and_no_failure(run: Run, folder: Path):
     outcome = run(
         """
