@@ -13,6 +13,7 @@ from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.methods.method import Method
+from devsession.protocol.source import bytes_literal
 from devsession.session import homes
 from devsession.session.homes import BoardHome, Home
 from devsession.session.locating import located
@@ -133,7 +134,7 @@ class Deployed:
             await self._home.ensure(self.method)
             async with self._home.calling(self.method):
                 found = await session.eval(
-                    f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else 0",
+                    f"[{self.called}({text})]if {bytes_literal(self.key)} in {homes.TABLE} else 0",
                     timeout=self._options.timeout,
                     priority=self._options.priority,
                 )
@@ -171,7 +172,7 @@ class Deployed:
     @property
     def called(self) -> str:
         """What it is called on the board, in any namespace there."""
-        return f"{homes.TABLE}[{self.key!r}]"
+        return f"{homes.TABLE}[{bytes_literal(self.key)}]"
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         self._user.use()
