@@ -7,7 +7,7 @@ from user_runs import Run
 import devsession.pytest_plugin as plugin
 from devsession.pytest_plugin.options import OPTIONS
 
-# What pytest-embedded, labgrid, twister and their like use; see also the option names below.
+# Fixtures of pytest-embedded, labgrid, twister and their like.
 TAKEN = {"app", "baud", "count", "device", "dut", "env", "port", "serial", "strategy", "target"}
 
 
