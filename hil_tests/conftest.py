@@ -24,16 +24,6 @@ QUESTIONS = {
 _ABILITIES = pytest.StashKey[dict[tuple[str, str], bool]]()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--devsession-board",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="a board to test, such as /dev/ttyACM0 or sim:; may be given more than once",
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "needs(*features): what the board must be able to do")
     config.stash[_ABILITIES] = {}
