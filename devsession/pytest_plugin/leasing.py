@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from devsession.board.happenings import Happening
 from devsession.board.resets import Reset
-from devsession.errors import DevsessionError, PoolError
+from devsession.errors import DevsessionError, LeaseTimeoutError, PoolError
 from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
 from devsession.pool.taking import Taken, take
@@ -22,6 +22,7 @@ from devsession.sync.session import DeviceSessionManager
 
 # Seconds that a board has to answer after a test that failed: a prompt takes milliseconds, bringing it back a second or two.
 ANSWER_LIMIT = 5.0
+_HINT = "--devsession-scope=function has workers take turns after every test; --devsession-acquire-timeout has them wait longer"
 
 
 @dataclass(slots=True)
@@ -137,6 +138,8 @@ class _Attaching:
             left = max(self._deadline - time.monotonic(), 0.0)
             return take(self._places(), self._locks, owner=self._owner, timeout=left)
         except PoolError as error:
+            if isinstance(error, LeaseTimeoutError):
+                error.hint = _HINT
             # Why the others cannot be had is what helps.
             for failure in self._failed.values():
                 raise failure from error
@@ -157,8 +160,8 @@ class _Attaching:
         return real if real and self._config.mode == "auto" else fitting
 
     def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
-        manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
         try:
+            manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
             stack.enter_context(manager)
         except DevsessionError as error:
             self._failed[taken.board.url] = error

@@ -105,6 +105,25 @@ def test_it(board_session):
     }
 
 
+def test_a_board_that_is_not_attached_is_left_for_another(run: Run):
+    source = """
+def test_it(board):
+    assert board.url == "sim:"
+"""
+    both = ["--devsession-board=id:not-attached", "--devsession-board=sim:"]
+    outcome = run(source, *both)
+    assert (outcome.passed, outcome.errors) == (1, 0), outcome
+    outcome = run(source, both[0])
+    assert outcome.errors == 1
+    assert "no board known as not-attached is attached" in outcome.text
+
+
+def test_a_url_of_no_kind_ends_the_run(run: Run):
+    outcome = run("def test_it(board):\n    pass\n", "--devsession-board=telnet:board")
+    assert outcome.code == 4, outcome
+    assert "names no kind of board" in outcome.text
+
+
 def test_bringing_back_a_board_is_counted(run: Run, folder: Path):
     outcome = run(
         """
