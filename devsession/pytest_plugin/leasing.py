@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 
 from devsession.board.happenings import Happening
 from devsession.board.resets import Reset
-from devsession.errors import DevsessionError, LeaseTimeoutError, PoolError
+from devsession.errors import (
+    BoardNotFoundError,
+    DevsessionError,
+    LeaseTimeoutError,
+    PoolError,
+    PortNotFoundError,
+)
 from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
 from devsession.pool.taking import Taken, take
@@ -22,6 +28,7 @@ from devsession.sync.session import DeviceSessionManager
 
 # Seconds that a board has to answer after a test that failed: a prompt takes milliseconds, bringing it back a second or two.
 ANSWER_LIMIT = 5.0
+_MISSING = (BoardNotFoundError, PortNotFoundError)
 _HINT = "--devsession-scope=function has workers take turns after every test; --devsession-acquire-timeout has them wait longer"
 
 
@@ -147,17 +154,23 @@ class _Attaching:
 
     def _places(self) -> list[list[KnownBoard]]:
         allowed = self._config.of_kind(self._requirement.only)
-        boards = [board for board in allowed if board.url not in self._failed]
+        boards = [board for board in allowed if not self._is_missing(board)]
         return [self._fitting(boards, requires) for requires in self._requirement.places]
 
     def _fitting(self, boards: list[KnownBoard], requires: tuple[str, ...]) -> list[KnownBoard]:
         lacking = {board: why_not(board, requires, self._requirement.firmware) for board in boards}
         fitting = [board for board, reason in lacking.items() if reason is None]
-        if not fitting:
-            raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
-        # Simulated ones are for when there is no real one.
+        # Simulated ones are for when there is no real one; one that is in trouble is, and its tests do not move on in silence.
         real = [board for board in fitting if not board.is_simulated]
-        return real if real and self._config.mode == "auto" else fitting
+        preferred = real if real and self._config.mode == "auto" else fitting
+        usable = [board for board in preferred if board.url not in self._failed]
+        if not usable:
+            raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
+        return usable
+
+    def _is_missing(self, board: KnownBoard) -> bool:
+        """Whether there is no such board, and was none before."""
+        return isinstance(self._failed.get(board.url), _MISSING) and board.url not in facts
 
     def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
         try:

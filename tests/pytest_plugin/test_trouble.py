@@ -118,6 +118,30 @@ def test_it(board):
     assert "no board known as not-attached is attached" in outcome.text
 
 
+def test_a_real_board_in_trouble_is_not_replaced_by_a_simulated_one(run: Run):
+    # A port that somebody else holds.
+    outcome = run(
+        """
+import fcntl, os
+
+OTHER_END, TERMINAL = os.openpty()
+fcntl.flock(TERMINAL, fcntl.LOCK_EX)
+
+@pytest.fixture(scope="session")
+def devsession_config(devsession_config):
+    import dataclasses
+    from devsession.pool.known import known_board
+    boards = (known_board(os.ttyname(TERMINAL)), known_board("sim:"))
+    return dataclasses.replace(devsession_config, boards=boards)
+
+def test_it(board):
+    pass
+"""
+    )
+    assert (outcome.passed, outcome.errors) == (0, 1), outcome
+    assert "PortBusyError" in outcome.text
+
+
 def test_a_url_of_no_kind_ends_the_run(run: Run):
     outcome = run("def test_it(board):\n    pass\n", "--devsession-board=telnet:board")
     assert outcome.code == 4, outcome
