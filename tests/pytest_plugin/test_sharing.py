@@ -122,23 +122,22 @@ def test_a_board_kept_for_a_module_goes_to_the_next_worker(run: Run, three_board
     check_free()
 
 
-def test_a_killed_worker_frees_its_board(
-    folder: Path, start: Callable[..., subprocess.Popen[str]], three_boards: None
-):
-    (folder / "test_user.py").write_text("""
+def test_a_killed_worker_frees_its_board(run: Run, three_boards: None):
+    outcome = run(
+        """
 import os, signal
 
-def test_before(board):
+@pytest.mark.parametrize("n", range(30))
+def test_it(board, n):
+    if n == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
     assert board.eval("1") == 1
-
-def test_dies(board):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def test_after(board):
-    assert board.eval("1") == 1
-""")
-    text, _ = start("-n1", BOARDS[0], "--devsession-acquire-timeout=20").communicate(timeout=60)
-    assert "1 failed, 2 passed" in text, text
+""",
+        "-n3",
+        "--devsession-scope=function",
+        *BOARDS,
+    )
+    assert (outcome.passed, outcome.failed, outcome.errors) == (29, 1, 0), outcome
     check_free()
 
 
