@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         SessionExistsError,
         SimulatorError,
         UncertainExecutionError,
+        UnknownNameError,
         UnrepresentableValueError,
         UsageError,
     )
@@ -183,6 +184,7 @@ __all__ = [
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
+    "UnknownNameError",
     "UnrepresentableValueError",
     "UsageError",
     "connect",

@@ -38,6 +38,7 @@
     ├── SessionError                a session
     │   ├── SessionExistsError          its name is in use
     │   ├── SessionEndedError           it was used after its end
+    │   ├── UnknownNameError            no session, or no shared variable, has that name (also a KeyError)
     │   └── ProfileError                its profile could not be applied; says what was and what failed
     ├── PoolError                   boards that several users share
     │   └── LeaseTimeoutError           none became free in time; says who holds them (also a TimeoutError)
@@ -420,6 +421,10 @@ class SessionExistsError(SessionError):
 
 class SessionEndedError(SessionError):
     """The session was used after its end."""
+
+
+class UnknownNameError(SessionError, KeyError):
+    """No session of the manager, or none of its shared variables, has that name."""
 
 
 class ProfileError(SessionError):

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, TypeV
 
 from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
+from devsession.board.deadline import Deadline
 from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.methods.method import Method
 from devsession.protocol.source import bytes_literal
 from devsession.session import homes
+from devsession.session.checks import checked_priority
 from devsession.session.homes import BoardHome, Home
 from devsession.session.locating import located
 from devsession.session.references import Path, expression_of, session_of
@@ -54,10 +56,17 @@ class User(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a method is called: ``timeout`` in seconds (None: no limit), ``priority`` among those who wait for the board."""
+    """How a method is called: ``timeout`` in seconds (None: no limit), ``priority`` among those who wait for the board.
+
+    Raises UsageError for what is neither.
+    """
 
     timeout: float | None = EXEC_TIMEOUT
     priority: int = 0
+
+    def __post_init__(self) -> None:
+        Deadline.after(self.timeout)
+        checked_priority(self.priority)
 
 
 class Deployed:
@@ -91,7 +100,7 @@ class Deployed:
         return await self._home.evict(self.method)
 
     def options(self, **changed: Any) -> Self:
-        """Return the same method with other options: ``read.options(timeout=60)(8)``."""
+        """Return the same method with other options: ``read.options(timeout=60)(8)``; raises UsageError for what is no time or priority."""
         return type(self)(self.method, self._home, self._user, replace(self._options, **changed))
 
     async def invoke(self, text: str, bound: inspect.BoundArguments, within: Within | None = None) -> Any:
@@ -133,7 +142,7 @@ class Deployed:
         for _ in range(ATTEMPTS):
             await self._home.ensure(self.method)
             async with self._home.calling(self.method):
-                found = await session.eval(
+                found = await session.eval_own(
                     f"[{self.called}({text})]if {bytes_literal(self.key)} in {homes.TABLE} else 0",
                     timeout=self._options.timeout,
                     priority=self._options.priority,

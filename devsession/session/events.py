@@ -26,8 +26,8 @@ class Events(AsyncIterator[Event]):
     """
 
     def __init__(self, board: Board, namespace: int, limit: int) -> None:
-        if limit < 1:
-            raise UsageError(f"{limit} events are too few to keep", phase="events")
+        if not isinstance(limit, int) or limit < 1:
+            raise UsageError(f"{limit!r} is no number of events to keep: an int from 1", phase="events")
         self.dropped = 0
         self._board = board
         self._namespace = namespace

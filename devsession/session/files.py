@@ -92,7 +92,7 @@ class DeviceFiles:
         leaves part of the file. Raises DeviceError, with errno 2 for no such directory, 28 for no room; UsageError where the board has no
         ``rename`` and there is a file already.
         """
-        data = _checked(data)
+        data = checked_content(data)
         facts, path = await self._access.settle(path)
         async with self._metadata.lock(path):
             if "rename" not in facts.functions and not in_place and await self._access.look(facts, path):
@@ -115,7 +115,7 @@ class DeviceFiles:
 
         A broken append leaves what was added until then. Raises DeviceError, with errno 2 for no such directory, 28 for no room.
         """
-        data = _checked(data)
+        data = checked_content(data)
         facts, path = await self._access.settle(path)
         self._access.need(facts, "stat", "append")
         async with self._metadata.lock(path):
@@ -173,7 +173,8 @@ class DeviceFiles:
         self._metadata.saw(look, path, None)
 
 
-def _checked(data: Any) -> bytes:
+def checked_content(data: Any) -> bytes:
+    """Return what a file is to hold as bytes; raises UsageError for what are none."""
     if isinstance(data, str):
         raise UsageError("files hold bytes, not text", phase="files", hint="write text.encode()")
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import secrets
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -10,10 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
-from devsession.errors import SessionError, SessionExistsError
+from devsession.errors import SessionError, SessionExistsError, UnknownNameError, UsageError
 from devsession.links import connect
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import MAIN
+from devsession.session.checks import checked_operation, checked_session_name
 from devsession.session.cleanup import CleanupStack
 from devsession.session.executor import Methods
 from devsession.session.homes import BoardHome
@@ -128,14 +130,14 @@ class DeviceSessionManager(ManagedBoard):
 
         ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays; a board with less
         than 2 KB of heap has no room for anything else, and a warning tells of it. ``profile`` is applied when the session is entered or
-        first used. Raises SessionExistsError for a name in use.
+        first used. Raises SessionExistsError for a name in use, UsageError for what is no name or no profile.
         """
         if self.state is ConnectionState.CLOSED:
             raise SessionError("the manager is closed", board=self.board.url, hint="open a new one")
         if namespace not in {"own", "main"}:
             raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
         number = secrets.randbits(NONCE_BITS - 1) + 1
-        name = name if name is not None else f"session-{number:x}"
+        name = checked_session_name(name) if name is not None else f"session-{number:x}"
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
         if namespace == "own" and self._has_no_room():
@@ -156,8 +158,13 @@ class DeviceSessionManager(ManagedBoard):
         return True
 
     async def end_session(self, session: DeviceSession | str) -> None:
-        """End a session, given by itself or by name; raises KeyError for a name that none has, and what ``DeviceSession.end`` does."""
-        await (self._sessions[session] if isinstance(session, str) else session).end()
+        """End a session, given by itself or by name; raises UnknownNameError for a name that none has, and what its ``end`` does."""
+        if not isinstance(session, DeviceSession):
+            found = self._sessions.get(checked_session_name(session))
+            if found is None:
+                raise UnknownNameError(f"there is no session {session!r}", board=self.board.url)
+            session = found
+        await session.end()
 
     @asynccontextmanager
     async def session(
@@ -170,15 +177,24 @@ class DeviceSessionManager(ManagedBoard):
     def get_or_create(self, name: str) -> DeviceSession:
         """Return the session of that name, made if need be; callers that ask for one name at once share one session."""
         # There is no await between looking and making: nobody comes in between.
-        found = self._sessions.get(name)
+        found = self._sessions.get(checked_session_name(name))
         return found if found is not None else self.create_session(name)
 
     async def execute_in_session(
         self, operation: Callable[[DeviceSession], Awaitable[_T]], name: str | None = None
     ) -> _T:
-        """Await ``operation`` with a session of its own, which ends with it, and return what it returns."""
+        """Await ``operation`` with a session of its own, which ends with it, and return what it returns.
+
+        Raises UsageError for what is no async function; a plain one has been called by then.
+        """
+        checked_operation(operation)
         async with self.session(name) as session:
-            return await operation(session)
+            done = operation(session)
+            if not inspect.isawaitable(done):
+                raise UsageError(
+                    f"{operation!r} is not async: what it returned cannot be awaited", phase="session"
+                )
+            return await done
 
     # For methods
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from devsession.errors import DeviceError, UsageError
+from devsession.session import paths
+from devsession.session.device import checked_name
+from devsession.session.files import checked_content
 from devsession.session.references import Ref, written
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
 
 _MACHINE = "__import__('machine')"
+_EEXIST = 17
 
 
 class Parts:
-    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each."""
+    """Makes handles on parts of the board, each with what is to be done at the session's end; one turn each.
+
+    What cannot be meant raises UsageError before anything is sent.
+    """
 
     def __init__(self, session: DeviceSession) -> None:
         self._session = session
@@ -23,8 +31,10 @@ class Parts:
 
         At the end it is an input again, so that it drives nothing.
         """
+        if not (isinstance(mode, str) and mode.isidentifier()):
+            raise UsageError(f"a pin's mode is the name of a constant of machine.Pin, not {mode!r}")
         pin = f"{_MACHINE}.Pin"
-        given = "".join(f",{name}={written(value)}" for name, value in options.items())
+        given = "".join(f",{checked_name(name)}={written(value)}" for name, value in options.items())
         return await Ref.make(
             self._session,
             f"{pin}({written(number)},{pin}.{mode}{given})",
@@ -38,28 +48,59 @@ class Parts:
 
         It is stopped at the end.
         """
-        timer = f"{_MACHINE}.Timer({number},period={period},callback={callback})"
+        if type(period) is not int or period <= 0:
+            raise UsageError(f"a timer's period is an int of milliseconds above 0, not {period!r}")
+        if type(number) is not int:
+            raise UsageError(f"a timer's number is an int, not {number!r}")
+        # The line end is for an expression with a comment behind it.
+        called = f"({self._session.checked(callback)}\n)"
+        timer = f"{_MACHINE}.Timer({number},period={period},callback={called})"
         return await Ref.make(self._session, timer, "{0}.deinit()", kind="timer", again=True)
 
     async def file(self, path: str, mode: str = "r") -> Ref:
         """Return an open file of the board; it is closed at the end."""
-        opened = f"open({written(path)},{written(mode)})"
+        opened = f"open({written(paths.checked(path))},{written(mode)})"
         return await Ref.make(self._session, opened, "{0}.close()", kind="open file")
 
     async def temporary_file(self, path: str, content: bytes = b"") -> str:
-        """Write ``content`` to a new file of the board and return its path; it is removed at the end."""
-        await self._session.exec(f"with open({written(path)},'wb') as f: f.write({written(content)})\ndel f")
-        self._session.push_on_board("temporary file", f"__import__('os').remove({written(path)})")
+        """Write ``content`` to a new file of the board and return its path; it is removed at the end, if it is still there.
+
+        One turn more than ``files.write``, whose errors it raises too. Raises DeviceError with errno 17 (FileExistsError in Python) where
+        something is already, and leaves that alone. A write that fails leaves nothing, one that is cancelled nothing after the session.
+        """
+        path, content = paths.checked(path), checked_content(content)
+        if await self._session.files.exists(path):
+            raise DeviceError(
+                "OSError",
+                f"[Errno 17] EEXIST: {path}",
+                errno=_EEXIST,
+                board=self._session.url,
+                hint="a temporary file is a new one: take another path, or remove what is there",
+            )
+        held = self._session.push_on_board("temporary file", _REMOVE_FILE.format(written(path)))
+        try:
+            await self._session.files.write(path, content)
+        except DeviceError:
+            await self._session.release(held)
+            raise
         return path
 
     async def temporary_directory(self, path: str) -> str:
         """Make a directory on the board and return its path; it is removed at the end, with everything in it."""
-        await self._session.exec(f"__import__('os').mkdir({written(path)})")
+        await self._session.exec_own(f"__import__('os').mkdir({written(paths.checked(path))})")
         self._session.push_on_board("temporary directory", _REMOVE_TREE.format(written(path)))
         return path
 
 
-# A function that forgets itself: no name of it stays in the session's namespace.
+# Functions that forget themselves: no name of theirs stays in the session's namespace.
+_REMOVE_FILE = """
+def _devsession_rm(path, os=__import__('os')):
+    try: os.remove(path)
+    except OSError as error:
+        if error.args[0] != 2: raise
+try: _devsession_rm({})
+finally: del _devsession_rm
+"""
 _REMOVE_TREE = """
 def _devsession_rm(path, os=__import__('os')):
     for entry in os.ilistdir(path):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from devsession.errors import DeviceError, SessionError
+from devsession.errors import DeviceError, SessionError, UsageError
 from devsession.protocol import source as sources
 from devsession.session import imports, joining
 from devsession.session.applying import Applying, had_no_room
@@ -48,10 +48,12 @@ class Preparation:
     def __init__(
         self, session: DeviceSession, shared: SharedVariables, profile: SessionProfile | None
     ) -> None:
+        if profile is not None:
+            _check_kind(profile)
         self._session = session
         self._shared = shared
         self._profile = profile
-        self._allowed = profile.may_import() if profile else None
+        self.allowed = profile.may_import() if profile else None
         self._names = dict.fromkeys(profile.shared if profile else ())
         # By name the version that the namespace holds, and up to which version there is nothing new.
         self._sent: dict[str, int] = {}
@@ -98,6 +100,19 @@ class Preparation:
 
     # Before each program
 
+    def check(self, program: str | Path) -> None:
+        """Raise UsageError for a program of the user's that imports what the profile does not allow."""
+        if self.allowed is None:
+            return
+        if isinstance(program, str):
+            imports.check(program, self.allowed)
+            return
+        try:
+            text = program.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            return  # what reads it to send it says so
+        imports.check(text, self.allowed, str(program))
+
     async def all(self) -> None:
         """Bring all that is to be there, in turns of its own; for what is sent in another way than as a program."""
         await self.ready()
@@ -108,7 +123,6 @@ class Preparation:
 
     async def before(self, source: str) -> tuple[str, Push]:
         """Return the source of an exec with what is to go before it, in one; send it ``sending`` what comes with it."""
-        self._check(source)
         await self.ready()
         push = self._push()
         if push is NOTHING:
@@ -118,7 +132,6 @@ class Preparation:
 
     async def before_value(self, expression: str) -> tuple[str, Push]:
         """Return an expression with what is to go before it; as ``before``."""
-        self._check(expression)
         await self.ready()
         push = self._push()
         if push is NOTHING or not sources.is_expression(sources.normalise(expression)):
@@ -127,7 +140,7 @@ class Preparation:
 
     async def before_program(self, program: str | Path) -> tuple[str | Path, Push]:
         """Return a program with what is to go before it; as ``before``. A file is left alone: tracebacks tell its name."""
-        self._check(program)
+        self.check(program)
         await self.ready()
         push = self._push()
         if push is NOTHING:
@@ -139,7 +152,7 @@ class Preparation:
 
     def before_start(self, program: str | Path) -> list[str]:
         """Return what is to run before a program that is started at once; raises SessionError while the profile is not applied."""
-        self._check(program)
+        self.check(program)
         if not self.is_ready:
             raise SessionError(
                 f"the profile of session {self._session.name} is not applied yet",
@@ -179,18 +192,6 @@ class Preparation:
         self._sent.update(dict.fromkeys(push.versions, _UNKNOWN))
         self._seen = _UNKNOWN
 
-    def _check(self, program: str | Path) -> None:
-        if self._allowed is None:
-            return
-        if isinstance(program, str):
-            imports.check(program, self._allowed)
-            return
-        try:
-            text = program.read_text("utf-8-sig")
-        except (OSError, UnicodeDecodeError):
-            return  # what reads it to send it says so
-        imports.check(text, self._allowed, str(program))
-
     def _push(self) -> Push:
         """Return what is new; it counts as unknown until a program that brings it has ended well."""
         if not self._names or self._shared.version == self._seen:
@@ -221,3 +222,14 @@ class Preparation:
                 await self._session.perform(piece, evaluate=False)
         finally:
             self._under_way.discard(push)
+
+
+def _check_kind(profile: object) -> None:
+    from devsession.session.profile import SessionProfile
+
+    if not isinstance(profile, SessionProfile):
+        raise UsageError(
+            f"a profile is a SessionProfile, not {type(profile).__name__}",
+            phase="profile",
+            hint="SessionProfile.model_validate(...) makes one of a dict",
+        )

@@ -65,8 +65,8 @@ class SessionProfile(BaseModel):
     (host time, ISO 8601). ``files`` are put on the board where they are not there already, given as bytes, text, a ``Path`` of this
     host, or a table with one of ``text``, ``source``, ``base64``; they stay there. ``setup`` runs then, for ``setup_timeout`` seconds at
     most, ``teardown`` at the session's end. ``shared`` names SharedVariables of the manager to use. With ``allowed_imports`` programs
-    of the session may import those modules, their submodules and ``modules``, and nothing else: a guard rail, looked at on the host,
-    and no sandbox.
+    and methods of the session may import those modules, their submodules and ``modules``, and nothing else: a guard rail, looked at on
+    the host, and no sandbox.
 
     Raises pydantic's ValidationError, a ValueError, which names each field that is wrong.
     """

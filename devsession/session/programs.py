@@ -13,8 +13,10 @@ from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.execution import Execution
 from devsession.board.expect import Expected, Patterns
+from devsession.board.programs import expression_job
 from devsession.board.running import Running
 from devsession.errors import DevsessionError, SessionEndedError
+from devsession.session.checks import checked_priority
 from devsession.session.cleanup import CleanupStack, Held
 from devsession.session.device import checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources
@@ -58,7 +60,8 @@ class Programs:
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
     ) -> Execution:
         """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
-        self._use()
+        self._use(priority)
+        self._preparation.check(source)
         source, push = await self._preparation.before(source)
         with self._preparation.sending(push):
             return await self._board.exec(
@@ -67,12 +70,9 @@ class Programs:
 
     async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
         """Return the value of an expression in this session's namespace; as ``Board.eval``."""
-        self._use()
-        expression, push = await self._preparation.before_value(expression)
-        with self._preparation.sending(push):
-            return await self._board.eval(
-                expression, timeout=timeout, priority=priority, namespace=self._namespace
-            )
+        self._use(priority)
+        self._preparation.check(expression)
+        return await self.eval_own(expression, timeout=timeout, priority=priority)
 
     async def run(
         self,
@@ -83,7 +83,7 @@ class Programs:
         priority: int = 0,
     ) -> Execution:
         """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
-        self._use()
+        self._use(priority)
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
             execution = await self._board.run(
@@ -102,7 +102,7 @@ class Programs:
         priority: int = 0,
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
-        self._use()
+        self._use(priority)
         for before in self._preparation.before_start(program):
             # Those who wait for the board take turns: it runs before what is started next.
             self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
@@ -182,22 +182,47 @@ class Programs:
         await self._board.exec(code, timeout=timeout, namespace=self._namespace)
         return None
 
+    def checked(self, expression: str) -> str:
+        """Return an expression of the user's for code of devsession's own; raises UsageError for what is none, or imports too much."""
+        found = expression_job(expression, timeout=None).source
+        self._preparation.check(found)
+        return found
+
+    async def exec_own(self, source: str) -> None:
+        """As ``exec``, for code of devsession's own: whatever its profile allows, it imports what it needs."""
+        self._use()
+        source, push = await self._preparation.before(source)
+        with self._preparation.sending(push):
+            await self._board.exec(source, namespace=self._namespace)
+
+    async def eval_own(
+        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+    ) -> Any:
+        """As ``eval``, for code of devsession's own."""
+        self._use()
+        expression, push = await self._preparation.before_value(expression)
+        with self._preparation.sending(push):
+            return await self._board.eval(
+                expression, timeout=timeout, priority=priority, namespace=self._namespace
+            )
+
     async def exec_quietly(self, source: str) -> None:
-        """As ``exec``, for what leaves files alone."""
+        """As ``exec_own``, for what leaves files alone."""
         self._use()
         source, push = await self._preparation.before(source)
         with self._preparation.sending(push), self.files.looking():
             await self._board.exec(source, namespace=self._namespace)
 
     async def eval_quietly(self, expression: str) -> Any:
-        """As ``eval``, for what leaves files alone."""
+        """As ``eval_own``, for what leaves files alone."""
         self._use()
         expression, push = await self._preparation.before_value(expression)
         with self._preparation.sending(push), self.files.looking():
             return await self._board.eval(expression, namespace=self._namespace)
 
-    def _use(self) -> None:
+    def _use(self, priority: int = 0) -> None:
         self._check()
+        checked_priority(priority)
         self._used = True
 
     def _check(self) -> None:

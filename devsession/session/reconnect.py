@@ -17,10 +17,13 @@ class Reconnect:
 
     The board is known by its port's identity and, once it answers, by the chip's unique id. Where it started anew, the sessions' profiles
     are applied again, methods that were deployed are sent again, and pins and timers of ``session.part`` are made again; programs are not
-    repeated.
+    repeated. Raises UsageError for what is no time.
     """
 
     timeout: float | None = 60.0
+
+    def __post_init__(self) -> None:
+        Deadline.after(self.timeout)
 
 
 class Reconnector:

@@ -81,10 +81,10 @@ class DeviceSession(Programs):
         self.device = DeviceContext(self, commons.facts)
         self.part = Parts(self)
         self.files = DeviceFiles(self, commons.files)
-        self._home = SessionHome(self._board, commons.home, namespace)
+        self._preparation = Preparation(self, commons.variables, profile)
+        self._home = SessionHome(self._board, commons.home, namespace, self._preparation.allowed)
         self.executor = Executor(self._home, self, self._started)
         self.method, self.thread = self.executor.method, self.executor.thread
-        self._preparation = Preparation(self, commons.variables, profile)
 
     def __repr__(self) -> str:
         return f"<DeviceSession {self.id} {self.phase.value}>"
@@ -135,9 +135,9 @@ class DeviceSession(Programs):
     async def ref(self, expression: str) -> Ref:
         """Return a handle on an object of the board: its attributes, items and calls run there, one turn each.
 
-        The object lives until the session ends, or ``await ref.release()``.
+        The object lives until the session ends, or ``await ref.release()``. Raises what ``eval`` does.
         """
-        return await Ref.make(self, expression)
+        return await Ref.make(self, self.checked(expression))
 
     async def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""

@@ -13,6 +13,7 @@ from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Method
 from devsession.protocol.source import bytes_literal
+from devsession.session import imports
 from devsession.session.homes import TABLE, BoardHome, any_namespace, entries, key_of, keys_of
 from devsession.session.locating import located
 
@@ -27,10 +28,13 @@ class SessionHome:
     needed before each call, and calls of its methods are made one after the other.
     """
 
-    def __init__(self, board: Board, board_home: BoardHome, namespace: int) -> None:
+    def __init__(
+        self, board: Board, board_home: BoardHome, namespace: int, allowed: frozenset[str] | None
+    ) -> None:
         self._board = board
         self._board_home = board_home
         self._namespace = namespace
+        self._allowed = allowed
         self._own: set[Method] = set()
         self._known: dict[str, Method] = {}
         self._gone: dict[str, Method] = {}
@@ -54,7 +58,9 @@ class SessionHome:
         return bool(self._gone)
 
     def add(self, method: Method) -> None:
-        """Know that the method is one of this session."""
+        """Know that the method is one of this session; raises UsageError when it imports what the session's programs may not."""
+        if self._allowed is not None:
+            imports.check_method(method, self._allowed)
         self._own.add(method)
 
     def key(self, method: Method) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from devsession.errors import UnknownNameError
 from devsession.methods.arguments import encode
 from devsession.session.device import checked_name
 
@@ -60,8 +61,10 @@ class SharedVariables:
             return self._version
 
     def remove(self, name: str) -> int:
-        """Remove ``name``, on the boards too, and return the version; raises KeyError where there is none."""
+        """Remove ``name``, on the boards too, and return the version; raises UnknownNameError where there is none."""
         with self._lock:
+            if name not in self._values:
+                raise UnknownNameError(f"there is no shared variable {name!r}", phase="session")
             del self._values[name]
             self._version += 1
             return self._version

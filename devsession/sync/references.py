@@ -11,12 +11,15 @@ from devsession.sync.loop_thread import LoopThread
 class Path(references.Path):
     """A way from an object of the board: attributes and items, none of which has run yet.
 
-    Calling it runs there and returns the value, one turn; ``value_of`` returns the value of an attribute or an item.
+    Calling it runs there and returns the value, one turn; ``value_of`` returns the value of an attribute or an item. It is neither
+    assigned to nor iterated over.
     """
 
+    _loop: LoopThread
+
     def __init__(self, original: references.Path, loop: LoopThread) -> None:
-        super().__init__(original._session, original._expression)
-        self._loop = loop
+        super().__init__(original._session, original._expression, original._held)
+        vars(self).update(_loop=loop)
 
     def __getattr__(self, name: str) -> Path:
         return Path(super().__getattr__(name), self._loop)
@@ -32,9 +35,11 @@ class Path(references.Path):
 class Ref(Path):
     """A handle on an object of the board, released with its session."""
 
+    _original: references.Ref
+
     def __init__(self, original: references.Ref, loop: LoopThread) -> None:
         super().__init__(original, loop)
-        self._original = original
+        vars(self).update(_original=original)
 
     @classmethod
     def of(cls, original: Any, loop: LoopThread) -> Self:
@@ -42,7 +47,7 @@ class Ref(Path):
         return cls(original, loop)
 
     def release(self) -> None:
-        """Let go of the object now."""
+        """Let go of the object now; using the handle afterwards raises UsageError."""
         self._loop.run(self._original.release)
 
 

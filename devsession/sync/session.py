@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from devsession.errors import UsageError
 from devsession.session import listeners, manager, session
+from devsession.session.checks import checked_operation
 from devsession.session.cleanup import Held, Resource
 from devsession.session.facts import CapabilitiesChange
 from devsession.session.listeners import Listener
@@ -61,8 +64,8 @@ class _Handed:
 class DeviceSession(Block[session.DeviceSession]):
     """A session on a board; made by a DeviceSessionManager, and ended by it or by leaving ``with``.
 
-    As ``devsession.DeviceSession``. Functions and resources that are given to it are called in threads of their own, so that they may use
-    boards of devsession.sync; what they return to be awaited is awaited by the loop.
+    As ``devsession.DeviceSession``, without ``background``, which takes a coroutine. Functions and resources that are given to it are
+    called in threads of their own, so that they may use boards of devsession.sync; what they return to be awaited is awaited by the loop.
     """
 
     name = Fact[str]()
@@ -164,11 +167,23 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     session = enters(DeviceSession, manager.DeviceSessionManager.session)
 
     def end_session(self, session: DeviceSession | str) -> None:
-        """End a session, given by itself or by name; raises KeyError for a name that none has, and what ``DeviceSession.end`` does."""
-        given = session if isinstance(session, str) else session._original
+        """End a session, given by itself or by name; raises UnknownNameError for a name that none has, and what its ``end`` does."""
+        given = session._original if isinstance(session, DeviceSession) else session
         self._loop.run(lambda: self._original.end_session(given))
 
     def execute_in_session(self, operation: Callable[[DeviceSession], _T], name: str | None = None) -> _T:
-        """Call ``operation``, in this thread, with a session of its own, which ends with it, and return what it returns."""
+        """Call ``operation``, in this thread, with a session of its own, which ends with it, and return what it returns.
+
+        Raises UsageError for what is no function, or an async one.
+        """
+        checked_operation(operation)
         with self.session(name) as session:
-            return operation(session)
+            done = operation(session)
+            if inspect.iscoroutine(done):
+                done.close()
+                raise UsageError(
+                    f"{operation!r} is async: what it would do was not done",
+                    phase="session",
+                    hint="def instead of async def here, or the manager of the async API",
+                )
+            return done

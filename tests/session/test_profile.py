@@ -1,5 +1,6 @@
 """Profiles: checked as a whole, applied in few turns, told in a report, and applied again after a reset."""
 
+import array
 import asyncio
 import json
 from pathlib import Path
@@ -355,6 +356,55 @@ def test_what_cannot_be_read_cannot_be_checked():
         imports.check("x\nx x", frozenset())
     with pytest.raises(UsageError, match="cannot be checked"):
         imports.check("x\0", frozenset())
+
+
+async def test_what_devsession_itself_imports_is_not_checked(manager: DeviceSessionManager):
+    async with manager.session(profile=SessionProfile(allowed_imports={"math"})) as session:
+
+        @session.method
+        def level(pin: object, _scale=array.array("b", [1, 2])) -> int:  # noqa: B008 - the board has it once
+            import math
+
+            return math.floor(pin.value()) * _scale[1]
+
+        pin = await session.part.pin(2)
+        await pin.value(1)
+        assert await level(pin) == 2
+        await session.part.timer("lambda t: print('tick')", period=5)
+        await session.expect("tick")
+        await session.part.temporary_directory("/work")
+        await session.part.temporary_file("/work/t", b"x")
+        await session.device.define("numbers", array.array("b", [3]))
+        numbers = await session.ref("numbers")
+        assert await numbers.extend(array.array("b", [4])) is None
+        assert await numbers[1] == 4
+
+
+async def test_methods_are_checked_before_they_are_sent(metered):
+    async with metered.manager.session(profile=SessionProfile(allowed_imports={"math"})) as session:
+        sent = metered.sent
+
+        def wrong() -> int:
+            # A line that is not sent.
+            import machine
+
+            return machine.freq()
+
+        line = wrong.__code__.co_firstlineno + 2
+        with pytest.raises(UsageError, match=rf"wrong of .*test_profile.py imports machine in line {line}"):
+            session.method(wrong)
+        with pytest.raises(UsageError, match="imports os"):
+            await session.ref("__import__('os')")
+        with pytest.raises(UsageError, match="imports os"):
+            await session.part.timer("__import__('os').sync", period=5)
+        assert metered.sent == sent
+
+
+def test_a_profile_is_no_dict():
+    manager = DeviceSessionManager.open("sim:")
+    with pytest.raises(UsageError, match=r"SessionProfile, not dict[^~]*model_validate"):
+        manager.create_session("bp", profile={"setup": "x = 1"})
+    assert manager.sessions == ()
 
 
 async def test_programs_are_checked_before_they_are_sent(metered, tmp_path: Path):

@@ -1,10 +1,12 @@
 """Handles, variables, and parts of a board that a session gives back, on a real interpreter."""
 
+import asyncio
 import math
+import operator
 
 import pytest
 
-from devsession.errors import DeviceError, UnrepresentableValueError, UsageError
+from devsession.errors import DeviceError, DeviceResetError, UnrepresentableValueError, UsageError
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.references import Ref
 
@@ -48,7 +50,7 @@ async def test_a_released_handle_gives_its_object_back(manager: DeviceSessionMan
         await ref.release()
         await session.exec("gc.collect()")
         assert await session.eval("gc.mem_free()") > before + 49000
-        with pytest.raises(DeviceError, match="KeyError"):
+        with pytest.raises(UsageError, match="released"):
             await ref[0]
 
 
@@ -105,3 +107,104 @@ async def test_files_are_closed_and_temporary_ones_removed(manager: DeviceSessio
         assert sorted(await session.eval("os.listdir('/')")) == ["t.bin", "work"]
         assert "f" not in await session.device.names()
     assert await manager.board.eval("__import__('os').listdir('/')") == []
+
+
+async def test_a_temporary_file_takes_no_files_place(manager: DeviceSessionManager):
+    await manager.board.exec("with open('/main.py', 'w') as f: n = f.write('print(1)')")
+    async with manager.session() as session:
+        await session.exec("f = 5")
+        with pytest.raises(DeviceError, match="EEXIST") as caught:
+            await session.part.temporary_file("/main.py", b"x")
+        assert caught.value.errno == 17
+        assert await session.part.temporary_file("/other.py", b"x") == "/other.py"
+        await session.files.remove("/other.py")
+        assert await session.eval("f") == 5
+    assert await manager.board.eval("__import__('os').listdir('/')") == ["main.py"]
+    assert await manager.board.eval("open('/main.py').read()") == "print(1)"
+
+
+async def test_a_temporary_file_that_cannot_be_written_leaves_nothing(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        with pytest.raises(DeviceError):
+            await session.part.temporary_file("/nowhere/t", b"x")
+        assert session.resources == ()
+        writing = asyncio.create_task(session.part.temporary_file("/t", bytes(100_000)))
+        while not session.resources:
+            await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert [held.type for held in session.resources] == ["temporary file"]
+    assert await manager.board.eval("__import__('os').listdir('/')") == []
+
+
+async def test_a_handle_is_neither_iterated_over_nor_assigned_to(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        ref = await session.ref("[1, 2]")
+        with pytest.raises(TypeError):
+            1 in ref  # noqa: B015 - that it raises is what counts
+        with pytest.raises(TypeError):
+            list(ref)
+        with pytest.raises(TypeError):
+            list(ref[0].x)
+        for change in (
+            lambda: setattr(ref, "x", 5),
+            lambda: setattr(ref.x, "_session", 5),
+            lambda: delattr(ref, "x"),
+            lambda: operator.setitem(ref, 0, 5),
+            lambda: operator.delitem(ref, 0),
+        ):
+            with pytest.raises(UsageError, match="exec, or give the handle to a method"):
+                change()
+        assert await ref.copy() == [1, 2]
+
+
+async def test_a_handle_that_went_with_a_reset(manager: DeviceSessionManager):
+    async with manager.session() as session:
+
+        @session.method
+        def first(items: list[int]) -> int:
+            return items[0]
+
+        ref = await session.ref("[1, 2]")
+        call = ref.copy()
+        assert await first(ref) == 1
+        await manager.board.soft_reset()
+        other = await session.ref("[3]")
+        for use in (lambda: ref[0], lambda: call, lambda: first(ref), lambda: other.index(ref)):
+            with pytest.raises(DeviceResetError, match="the object of this handle"):
+                await use()
+        assert await other[0] == 3
+        await ref.release()
+        await ref.release()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        *(lambda s, text=text: s.ref(text) for text in ("1;2", "x=1", "1\n2", "", None)),
+        lambda s: s.part.pin(2, None),
+        lambda s: s.part.pin(2, "OUT; x"),
+        lambda s: s.part.timer("lambda t: 0", period="x"),
+        lambda s: s.part.timer("lambda t: 0", period=0),
+        lambda s: s.part.timer("lambda t: 0", period=True),
+        lambda s: s.part.timer("lambda t: 0", period=10, number="1"),
+        lambda s: s.part.timer(lambda _t: 0, period=10),
+        lambda s: s.part.timer("x = 1", period=10),
+        lambda s: s.part.timer(None, period=10),
+        lambda s: s.part.file(""),
+        lambda s: s.part.temporary_file("/t", "text"),
+        lambda s: s.part.temporary_directory(5),
+    ],
+)
+async def test_what_cannot_be_meant_is_not_sent(metered, use):
+    before = metered.sent
+    with pytest.raises(UsageError):
+        await use(metered.session)
+    assert metered.sent == before
+
+
+async def test_a_callback_may_be_any_expression(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        await session.part.timer("lambda t: print('tick')  # often", period=5)
+        await session.expect("tick")

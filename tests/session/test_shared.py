@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from devsession.errors import DeviceError, DeviceResetError, UsageError
+from devsession.errors import DeviceError, DeviceResetError, UnknownNameError, UsageError
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.profile import SessionProfile
 from devsession.session.shared import SharedVariables, Snapshot
@@ -26,7 +26,7 @@ def test_values_versions_and_copies():
     assert shared.get("a") is None
     assert shared.get("a", 5) == 5
     assert repr(shared) == "<SharedVariables version 3: b>"
-    with pytest.raises(KeyError):
+    with pytest.raises(UnknownNameError, match="no shared variable 'a'"):
         shared.remove("a")
     for name, value in (("x y", 1), ("if", 1), ("x", object()), ("x", given.append), (5, 1)):
         with pytest.raises(UsageError):

@@ -66,8 +66,20 @@ INTERNAL: dict[type, set[str]] = {
     devsession.Board: {"clean_up", "stop", "equip", "messages"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
-        *("before_call", "board_home", "board_started_anew", "check", "eval_quietly", "exec_quietly", "hold"),
-        *("next_handle", "perform", "ready", "restore", *COROUTINES, "url", "use", "widths"),
+        *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
+        *(
+            "exec_own",
+            "exec_quietly",
+            "hold",
+            "next_handle",
+            "perform",
+            "ready",
+            "restore",
+            *COROUTINES,
+            "url",
+            "use",
+            "widths",
+        ),
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
     devsession.Running: {"when_over"},
@@ -99,7 +111,7 @@ SPECIAL = {
 
 def members(kind: type) -> set[str]:
     """Return the public names of a class: those it defines, and those that its instances are given in ``__init__``."""
-    special = {*SPECIAL, *SPECIAL.values()}
+    special = {name for name in (*SPECIAL, *SPECIAL.values()) if getattr(kind, name, 0) is not None}
     return {name for name in dir(kind) if not name.startswith("_") or name in special} | given(kind)
 
 

@@ -67,6 +67,32 @@ def test_an_operation_runs_here(manager: DeviceSessionManager):
     assert manager.execute_in_session(operation) == (42, threading.get_ident())
 
 
+def test_an_operation_is_no_coroutine(manager: DeviceSessionManager):
+    async def operation(session: DeviceSession) -> None:
+        session.exec("1")
+
+    with pytest.raises(UsageError, match="is async"):
+        manager.execute_in_session(operation)
+    with pytest.raises(UsageError, match="the session's name comes behind it"):
+        manager.execute_in_session("name", operation)
+    assert manager.sessions == ()
+
+
+def test_a_handle_is_neither_iterated_over_nor_assigned_to(manager: DeviceSessionManager):
+    with manager.session() as session:
+        numbers = session.ref("[1, 2]")
+        for handle in (numbers, numbers[0]):
+            with pytest.raises(TypeError):
+                list(handle)
+            with pytest.raises(TypeError):
+                1 in handle  # noqa: B015 - that it raises is what counts
+            with pytest.raises(UsageError, match="give the handle to a method"):
+                handle.x = 5
+            with pytest.raises(UsageError, match="give the handle to a method"):
+                handle[0] = 5
+        assert numbers.copy() == [1, 2]
+
+
 def test_handles(manager: DeviceSessionManager):
     with manager.session() as session:
         numbers = session.ref("{'a': [1, 2, 3]}")
