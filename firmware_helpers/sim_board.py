@@ -18,8 +18,9 @@ def install(port, terminal, friendly, here, identity, before):
         contents = {"__name__": "machine"}
         contents.update({"_port": port, "_terminal": terminal, "_identity": identity, "_before": before})
         with folder.open("/machine.py", "r") as file:
-            # Named like our other files, so that tracebacks leave it out: on a board it is no Python.
-            exec(compile(file.read(), here + "/sim_machine.py", "exec"), contents)
+            for piece in definitions(file):
+                # Named like our other files, so that tracebacks leave it out: on a board it is no Python.
+                exec(compile(piece, here + "/sim_machine.py", "exec"), contents)
         return contents
 
     sim_lazy.load = load
@@ -28,6 +29,17 @@ def install(port, terminal, friendly, here, identity, before):
     become(sim_micropython, "micropython")
     become(sim_lazy, "machine")
     become(sim_sys, "sys")
+
+
+def definitions(file):
+    # The source, class by class and function by function: to compile all of it at once takes more heap than small boards have.
+    lines = []
+    for line in file:
+        if lines and line.startswith(("class ", "def ")):
+            yield "".join(lines)
+            lines = []
+        lines.append(line)
+    yield "".join(lines)
 
 
 def become(module, name):

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from console import PROMPT, Console
 
 ROUNDS = 10_000
@@ -28,6 +29,16 @@ async def test_a_small_heap_leaves_room(opened):
     await console.enter_raw()
     await console.run("import gc")
     assert int(await console.value("gc.mem_free()")) > 16000
+
+
+@pytest.mark.parametrize("heap", ["96k", "128k"])
+async def test_a_small_heap_has_room_for_machine(opened, heap):
+    console = await opened(f"sim:?heap={heap}")
+    await console.until(PROMPT)
+    await console.enter_raw()
+    assert await console.value("__import__('machine').Pin(2, 1, value=1).value()") == "1"
+    await console.run("import gc\ngc.collect()")
+    assert int(await console.value("gc.mem_free()")) > 25000
 
 
 async def test_an_exec_takes_a_fraction_of_a_millisecond(raw: Console):
