@@ -1,11 +1,17 @@
 # What programs on a simulated board find besides files and a REPL: `machine`, and modules of the port where it differs from a board.
 import builtins
+import gc
 import os
 import sys
 
 import sim_micropython
 import sim_lazy
 import sim_sys
+
+# A heap with less free than this is a small one, in bytes.
+SMALL = 500000
+# How much of a file is read at once.
+BLOCK = 1024
 
 
 def install(port, terminal, friendly, here, identity, before):
@@ -32,14 +38,19 @@ def install(port, terminal, friendly, here, identity, before):
 
 
 def definitions(file):
-    # The source, class by class and function by function: to compile all of it at once takes more heap than small boards have.
-    lines = []
-    for line in file:
-        if lines and line.startswith(("class ", "def ")):
-            yield "".join(lines)
-            lines = []
-        lines.append(line)
-    yield "".join(lines)
+    # Class by class and function by function, which have two blank lines between them: to read and compile all at once takes more heap
+    # than small boards have.
+    is_small = gc.mem_free() < SMALL
+    text = ""
+    while block := file.read(BLOCK):
+        text += block
+        while (end := text.find("\n\n\n")) >= 0:
+            if is_small:
+                # What is garbage by now would lie between what stays.
+                gc.collect()
+            yield text[:end]
+            text = text[end + 3 :]
+    yield text
 
 
 def become(module, name):
