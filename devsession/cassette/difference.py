@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from devsession.cassette.tape import to_text
-from devsession.protocol.source import TABLE
+from devsession.protocol.source import ROOM
 
 # The helper goes out in front of an attach's first program (firmware_helpers/execute.py).
-HELPER_BEGINS = TABLE.encode()
+HELPER_BEGINS = ROOM.encode()
 _CALL = re.compile(rb'_devsession\d*\(\d+,(\d+),\d+,"""(.*)"""', re.DOTALL)
 _ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)", re.DOTALL)
 _NAMES = {

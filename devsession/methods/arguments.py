@@ -1,7 +1,8 @@
 """Values as MicroPython source text: what is handed to a method on the board.
 
-What is written needs no name but builtins, and a module only for ``array``. Strings of ten bytes or fewer travel with blanks behind them
-that are cut off on the board, as MicroPython keeps every short string literal until the next reset (and 1.9 has no ``bytes.decode``).
+What is written needs no name but builtins, and a module only for ``array``. Strings and bytes of ten or fewer travel with blanks behind
+them that are cut off on the board, as MicroPython keeps short string literals until the next reset, up to 1.19 those of bytes too (and 1.9
+has no ``bytes.decode``).
 The names of keyword arguments are what cannot be helped: one that no function on the board has stays there, about 25 bytes each.
 """
 
@@ -17,6 +18,7 @@ from typing import Any
 
 from devsession.errors import UsageError
 from devsession.methods import floats
+from devsession.protocol.source import bytes_literal
 from devsession.protocol.values import MAX_DEPTH
 
 # String literals up to this many bytes are kept by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
@@ -92,11 +94,14 @@ class _Encoder:
         if not data:
             return "''"
         if len(data) <= _INTERNED:
-            return _short(value) if value.isascii() else f"str({data!r},'utf-8')"
+            return _short(value) if value.isascii() else f"str({bytes_literal(data)},'utf-8')"
         return "'" + _ESCAPED.sub(_escape, value) + "'"
 
+    def of_bytes(self, value: bytes) -> str:
+        return bytes_literal(value)
+
     def of_bytearray(self, value: bytearray) -> str:
-        return f"bytearray({bytes(value)!r})" if value else "bytearray()"
+        return f"bytearray({bytes_literal(bytes(value))})" if value else "bytearray()"
 
     def of_list(self, value: list[Any]) -> str:
         return f"[{','.join(self._items(value, value))}]"
@@ -125,7 +130,7 @@ class _Encoder:
 
     def of_array(self, value: array.array[Any]) -> str:
         if value.typecode in _FIXED_ARRAYS:
-            items = repr(_little_endian(value))
+            items = bytes_literal(_little_endian(value))
         elif value.typecode in _LONG_ARRAYS:
             items = self._longs(value)
         else:
@@ -179,7 +184,7 @@ _WRITERS: dict[type, Callable[[_Encoder, Any], str]] = {
     float: _Encoder.of_float,
     complex: _Encoder.of_complex,
     str: _Encoder.of_string,
-    bytes: _Encoder.of_constant,
+    bytes: _Encoder.of_bytes,
     bytearray: _Encoder.of_bytearray,
     list: _Encoder.of_list,
     tuple: _Encoder.of_tuple,

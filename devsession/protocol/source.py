@@ -17,14 +17,14 @@ HELPER = "_devsession"
 HOME = -1
 # What programs that send events know by this name.
 EMITTER = "devsession_helper"
-# How the code that puts the helper on a board begins, and how it ends.
+# How the code that puts the helper on a board goes on, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
-# Before anything is made that stays: it would lie in the middle of what little heap there is.
-_ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
+# How it begins. Before anything is made that stays: it would lie in the middle of what little heap there is.
+ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
-# String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN).
+# String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN), up to 1.19 bytes too.
 _INTERNED = 10
 # Parsing longer text only to find out whether it is an expression costs more than it is worth: then it is statements.
 EXPRESSION_LIMIT = 2048
@@ -75,6 +75,13 @@ def literal(source: str) -> str:
     return f'"""{_ESCAPED.sub(_escape, _padded(source))}"""'
 
 
+def bytes_literal(data: bytes) -> str:
+    """Return ``data`` as an expression that leaves nothing interned behind."""
+    if not data or len(data) > _INTERNED:
+        return repr(data)
+    return f"{data.ljust(_INTERNED + 1)!r}[:{len(data)}]"
+
+
 def _padded(source: str) -> str:
     # With blanks, not lines: a syntax error is then told in a line that is there.
     return source + " " * (_INTERNED + 1 - len(source))
@@ -87,6 +94,8 @@ def _escape(match: re.Match[str]) -> str:
 def call(key: Key, mode: Mode, source: str, namespace: int = MAIN) -> str:
     """Return the call of the helper that runs ``source`` in a namespace; what is damaged on its way is not run, by a check."""
     if mode is Mode.CALL:
+        # Behind the arguments blanks do no harm.
+        source = _padded(source)
         text = _ESCAPED_BYTES.sub(_escape_byte, source.encode()).decode()
         return f'{HELPER}({key.nonce},{key.number},b"{text}",{_check(key, mode, source, MAIN)})'
     where = f",{namespace}" if namespace != MAIN else ""
@@ -124,7 +133,8 @@ def opening() -> str:
 
 def drop(namespace: int, methods: tuple[str, ...]) -> str:
     """Return an expression that forgets a namespace and methods; its second and its last item are the free heap before and after."""
-    popped = "".join(f"h.pop({key!r},0)and 0," for key in (namespace, *(name.encode() for name in methods)))
+    keys = (str(namespace), *(bytes_literal(name.encode()) for name in methods))
+    popped = "".join(f"h.pop({key},0)and 0," for key in keys)
     return f"(lambda h,g:[g.collect(),g.mem_free(),{popped}g.collect(),g.mem_free()])({HELPER}_h['h'],__import__('gc'))"
 
 
@@ -136,14 +146,14 @@ def missing_method(error: bytes) -> str:
 
 def arguments(args: tuple[str, ...]) -> str:
     """Return code that makes ``args`` the program's ``sys.argv``."""
-    # Bytes are never interned, strings made of them at run time neither.
-    listed = ",".join(f"{arg.encode()!r}.decode()" for arg in args)
+    # Strings made of bytes at run time are not interned.
+    listed = ",".join(f"{bytes_literal(arg.encode())}.decode()" for arg in args)
     return f"__import__('sys').argv[:]=[{listed}]\n"
 
 
 def installation(helper: str) -> str:
     """Return the code that puts the helper on a board, as the beginning of a command; a board too small for that refuses at once."""
-    return _ROOM + TABLE + _installed(helper)
+    return ROOM + TABLE + _installed(helper)
 
 
 def installations(helper: str) -> list[str]:

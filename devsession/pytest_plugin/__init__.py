@@ -6,7 +6,7 @@ Nothing is imported, opened or looked for until a test asks for one of the fixtu
 from __future__ import annotations
 
 import inspect
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -167,20 +167,15 @@ def pytest_runtest_call(item: pytest.Item) -> None:
             item.funcargs.update({name: awaited(value) for name, value in item.funcargs.items()})
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Add to the report what the test's boards are and what they printed."""
-    if LEASE not in getattr(item, "fixturenames", ()):
-        return (yield)
-    from devsession.pytest_plugin.reports import add_facts, add_output
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Add to the report, before it is made, what the test's boards are and what they printed."""
+    if LEASE in getattr(item, "fixturenames", ()):
+        from devsession.pytest_plugin.reports import add_facts, add_output
 
-    lease = _lease_of(item)
-    add_facts(item, call, lease)
-    report = yield
-    add_output(report, lease, item.stash.get(_position, []))
-    return report
+        lease = _lease_of(item)
+        add_facts(item, call, lease)
+        add_output(item, call, lease, item.stash.get(_position, []))
 
 
 def _lease_began(item: pytest.Item) -> None:

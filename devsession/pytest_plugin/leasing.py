@@ -40,17 +40,31 @@ class Leased:
 
 @dataclass(slots=True)
 class Lease:
-    """The boards of a lease; ``wait`` is how many seconds it took to get them, ``is_suspect`` is set when a test failed on them."""
+    """The boards of a lease; ``wait`` is how many seconds it took to get them, ``is_suspect`` is set when a test failed on them.
+
+    ``epochs`` is how often each was seen to start anew before the last test.
+    """
 
     requirement: Requirement
     boards: list[Leased] = field(default_factory=list)
     wait: float = 0.0
     is_suspect: bool = False
+    epochs: list[int] = field(default_factory=list)
 
     def is_sound(self) -> bool:
-        """Whether all boards are there; after a failed test they are asked."""
+        """Whether all boards are there; after a failed test they are asked, and must not have started anew in it.
+
+        A board that did lost what fixtures had prepared on it: they are set up again with the next lease.
+        """
         suspect, self.is_suspect = self.is_suspect, False
+        epochs, self.epochs = self.epochs, self.epochs_now()
+        if suspect and epochs != self.epochs:
+            return False
         return all(_answers(each.manager, suspect=suspect) for each in self.boards)
+
+    def epochs_now(self) -> list[int]:
+        """Return how often each board was seen to start anew."""
+        return [each.manager.board.epoch for each in self.boards]
 
     def reset(self, kind: Reset | str = Reset.RAW_SOFT) -> None:
         """Reset all boards; raises UsageError for what is no kind of reset, and what ``Board.reset`` does."""
@@ -92,6 +106,7 @@ def leased(config: DevsessionConfig, requirement: Requirement, *, owner: str) ->
     with contextlib.ExitStack() as stack:
         stack.enter_context(_Attaching(config, requirement, owner).attach(lease))
         lease.wait = time.monotonic() - began
+        lease.epochs = lease.epochs_now()
         yield lease
 
 

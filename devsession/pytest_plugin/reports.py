@@ -14,7 +14,7 @@ TROUBLE = (LinkError, PoolError, RecoveryError, SimulatorError)
 
 
 def add_facts(item: pytest.Item, call: pytest.CallInfo[None], lease: Lease | None) -> None:
-    """Add the properties: what the boards are once, after setup, how often they were brought back at the end, trouble when it comes."""
+    """Add the properties: what the boards are once, after setup, how often they were brought back in its call, trouble when it comes."""
     error = call.excinfo.value if call.excinfo is not None else None
     if isinstance(error, TROUBLE):
         item.user_properties.append(("devsession_trouble", type(error).__name__))
@@ -24,19 +24,21 @@ def add_facts(item: pytest.Item, call: pytest.CallInfo[None], lease: Lease | Non
         lease.is_suspect = True
     if call.when == "setup":
         item.user_properties += _facts(lease)
-    if call.when == "teardown":
+    if call.when == "call":
         item.user_properties.append(("devsession_recoveries", lease.take_recoveries()))
 
 
-def add_output(report: pytest.TestReport, lease: Lease | None, begins: list[int]) -> None:
-    """Add what the boards printed during the test, from ``begins`` on, to the report of its call."""
-    if lease is None or report.when != "call" or len(begins) != len(lease.boards):
+def add_output(
+    item: pytest.Item, call: pytest.CallInfo[None], lease: Lease | None, begins: list[int]
+) -> None:
+    """Add what the boards printed during the call of the test, from ``begins`` on, to what was captured of it."""
+    if lease is None or call.when != "call" or len(begins) != len(lease.boards):
         return
     for each, begin in zip(lease.boards, begins, strict=True):
         _, printed = each.manager.board.output.since(begin)
         if printed:
             text = printed[-OUTPUT_SHOWN:].decode("utf-8", "backslashreplace")
-            report.sections.append((f"Captured stdout board {each.known.name}", text))
+            item.add_report_section("call", f"stdout of board {each.known.name}", text)
 
 
 def _facts(lease: Lease) -> list[tuple[str, object]]:

@@ -14,6 +14,7 @@ from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.methods.method import Method
+from devsession.protocol.source import bytes_literal
 from devsession.session import homes
 from devsession.session.checks import checked_priority
 from devsession.session.homes import BoardHome, Home
@@ -142,7 +143,7 @@ class Deployed:
             await self._home.ensure(self.method)
             async with self._home.calling(self.method):
                 found = await session.eval_own(
-                    f"[{self.called}({text})]if {self.key!r} in {homes.TABLE} else 0",
+                    f"[{self.called}({text})]if {bytes_literal(self.key)} in {homes.TABLE} else 0",
                     timeout=self._options.timeout,
                     priority=self._options.priority,
                 )
@@ -180,7 +181,7 @@ class Deployed:
     @property
     def called(self) -> str:
         """What it is called on the board, in any namespace there."""
-        return f"{homes.TABLE}[{self.key!r}]"
+        return f"{homes.TABLE}[{bytes_literal(self.key)}]"
 
     def _bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> inspect.BoundArguments:
         self._user.use()

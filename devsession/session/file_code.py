@@ -78,7 +78,7 @@ def finish(number: int) -> str:
 
 def write_whole(path: str, mode: str, data: bytes) -> str:
     """Write a file in one piece."""
-    return f"[(s.write({data!r}),s.close())for s in[{OPEN}({encode(path)},{mode!r})]]"
+    return f"[(s.write({encode(data)}),s.close())for s in[{OPEN}({encode(path)},{mode!r})]]"
 
 
 def swap(new: str, path: str, size: int) -> str:

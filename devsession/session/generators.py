@@ -9,6 +9,7 @@ from typing import Any, Generic, Literal, ParamSpec, TypeVar
 
 from devsession.methods.method import Method
 from devsession.protocol.records import NONCE_BITS
+from devsession.protocol.source import bytes_literal
 from devsession.session import homes
 from devsession.session.batches import Batches
 from devsession.session.deployed import ATTEMPTS, CALL, Deployed, Options, User, written
@@ -67,7 +68,9 @@ class _Fetch:
         for _ in range(ATTEMPTS):
             await self._home.ensure(self._generator.method)
             self._begun = True
-            found = await self._invoke(f"{given},{self._generator.key!r},lambda f:f({self._text})")
+            found = await self._invoke(
+                f"{given},{bytes_literal(self._generator.key)},lambda f:f({self._text})"
+            )
             if found is not False:
                 break
             self._begun = False

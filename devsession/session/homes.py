@@ -16,7 +16,7 @@ from devsession.board.board import Board
 from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Kind, Method, check_names
 from devsession.protocol.records import NONCE_BITS
-from devsession.protocol.source import HELPER, KEY_LENGTH, literal
+from devsession.protocol.source import HELPER, KEY_LENGTH, bytes_literal, literal
 from devsession.session.locating import refused
 
 # Where the board has methods and namespaces, for programs in any namespace.
@@ -113,7 +113,10 @@ class BoardHome:
         if key not in self._known:
             self._check(method)
             async with self._deploying:
-                if key not in self._known and (await self._board.ask(f"{key.encode()!r} in {TABLE}")).value:
+                if (
+                    key not in self._known
+                    and (await self._board.ask(f"{bytes_literal(key.encode())} in {TABLE}")).value
+                ):
                     self._known[key] = method
         await self.deploy(method)
 
@@ -201,10 +204,10 @@ def keys_of(method: Method, key: str) -> tuple[str, ...]:
 
 def entries(method: Method, key: str, function: str) -> list[str]:
     """Return the code that puts the function of that name on the board under the method's keys; a coroutine is called by what runs it."""
-    keys = [name.encode() for name in keys_of(method, key)]
-    lines = [f"{TABLE}[{keys[-1]!r}]={function}"]
+    keys = [bytes_literal(name.encode()) for name in keys_of(method, key)]
+    lines = [f"{TABLE}[{keys[-1]}]={function}"]
     if len(keys) > 1:
-        lines.append(f"{TABLE}[{keys[0]!r}]=(lambda f:lambda*a,**k:{_RUN.format('f')})({function})")
+        lines.append(f"{TABLE}[{keys[0]}]=(lambda f:lambda*a,**k:{_RUN.format('f')})({function})")
     return lines
 
 

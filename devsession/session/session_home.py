@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from devsession.board.board import Board
 from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Method
+from devsession.protocol.source import bytes_literal
 from devsession.session import imports
 from devsession.session.homes import TABLE, BoardHome, any_namespace, entries, key_of, keys_of
 from devsession.session.locating import refused
@@ -182,7 +183,11 @@ class SessionHome:
             self._bound.update(names)
 
     def _binding(self, names: dict[str, str], bound: dict[str, str]) -> list[str]:
-        return [f"{name}={TABLE}[{key.encode()!r}]" for name, key in names.items() if bound.get(name) != key]
+        return [
+            f"{name}={TABLE}[{bytes_literal(key.encode())}]"
+            for name, key in names.items()
+            if bound.get(name) != key
+        ]
 
     def _reached(self, method: Method) -> list[Method]:
         found = [method]

@@ -13,6 +13,7 @@ from devsession.board.programs import NAMELESS
 from devsession.errors import DeadlineError, DeviceError, UsageError
 from devsession.methods.method import Kind, Method
 from devsession.protocol.records import NONCE_BITS
+from devsession.protocol.source import bytes_literal
 from devsession.session import homes
 from devsession.session.deployed import ATTEMPTS, CALL, Deployed, written
 from devsession.session.locating import located
@@ -88,7 +89,7 @@ class DeployedThread(Deployed, Generic[_P]):
             await self._home.ensure(self.method)
             # Known before it runs: when this call is cancelled, it may have begun.
             thread = BoardThread(secrets.randbits(NONCE_BITS - 1) | 1 << NONCE_BITS, self)
-            given = f"{homes.TABLE},{thread.name},{self.key!r},({text}{',' if text else ''})"
+            given = f"{homes.TABLE},{thread.name},{bytes_literal(self.key)},({text}{',' if text else ''})"
             try:
                 async with self._home.calling(self.method):
                     begun = await begin.invoke(given, bound, (self.method, CALL | {_begin().name}))

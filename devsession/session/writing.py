@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from devsession.errors import DeviceError, LinkError
+from devsession.methods.arguments import encode
 from devsession.session import file_code
 from devsession.session.file_access import FileAccess, piece_size
 from devsession.session.metadata import FileFacts, FileStat
@@ -48,13 +49,13 @@ class Writing:
     async def _piece(self, piece: bytes, *, is_first: bool) -> None:
         file = file_code.begin(self.number, self.to, self.mode) if is_first else file_code.kept(self.number)
         # What is written beside changes nothing that is known until it is renamed.
-        await self.access.ask(f"{file}.write({piece!r})", *(() if self._is_beside else (self.path,)))
+        await self.access.ask(f"{file}.write({encode(piece)})", *(() if self._is_beside else (self.path,)))
 
     async def _last(self, piece: bytes, *, is_only: bool) -> FileStat:
         if is_only:
             steps = file_code.write_whole(self.to, self.mode, piece)
         else:
-            steps = f"{file_code.kept(self.number)}.write({piece!r}),{file_code.finish(self.number)}"
+            steps = f"{file_code.kept(self.number)}.write({encode(piece)}),{file_code.finish(self.number)}"
         try:
             return await self._settle(f"({steps},{self._end()})[-1]")
         except DeviceError as error:

@@ -188,7 +188,7 @@ def test_short_numbers_stay_short():
         "1/10000000",
         "0.",
     ]
-    assert encode([1, True, None, "a", b"a"]) == "[1,True,None,'a          '[:1],b'a']"
+    assert encode([1, True, None, "a", b"a"]) == "[1,True,None,'a          '[:1],b'a          '[:1]]"
 
 
 @pytest.mark.parametrize("bits", [31, 64])

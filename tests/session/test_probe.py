@@ -207,11 +207,11 @@ async def test_it_leaves_the_board_as_it_was(board, before):
 async def test_asking_again_costs_no_heap(board):
     await board.exec("import gc")
     free = []
-    for _ in range(4):
+    for _ in range(8):
         await probe(board)
         free.append(await board.eval("(gc.collect(), gc.mem_free())[1]"))
-    # The first time names are interned; afterwards nothing is taken.
-    assert abs(free[-1] - free[1]) <= 64
+    # The first time names are interned; afterwards nothing is taken. What a stale word on the stack keeps differs from time to time.
+    assert free[1] - max(free[-3:]) <= 64
 
 
 async def test_files_of_the_user_are_not_run(board):

@@ -13,15 +13,19 @@ ROUNDS = 10_000
 async def test_the_heap_stays_flat_over_ten_thousand_execs(raw: Console):
     free = "import gc\ngc.collect()\nprint(gc.mem_free())"
     await raw.run(free)
-    before = int((await raw.run(free))[0])
+    before = 0
     for number in range(ROUNDS // 100):
+        if number == 1:
+            # What the first error and the first paste leave is there once.
+            before = int((await raw.run(free))[0])
         # A number of its own in each, an error in some, a paste in others.
         raw.link.write(
             b"".join(b"x=%d\x04" % (number * 100 + i) for i in range(98)) + b"1/0\x04\x05A\x01x=2\x04"
         )
         raw.link.write(b"print('m'*3)\x04")
         await raw.until(b"OKmmm\n\x04\x04>")
-    after = int((await raw.run(free))[0])
+    # The collector keeps what a stale word on the stack points to: not the same each time.
+    after = max([int((await raw.run(free))[0]) for _ in range(3)])
     assert before - after <= 64
 
 
