@@ -303,6 +303,12 @@ class Frame:
     function: str
 
 
+# Values are read there by a function that calls itself for what is in them.
+_RECURSION = (
+    "does a function call itself without end, or is the result a value that holds itself or nests very deep?"
+)
+
+
 class DeviceError(DevsessionError):
     """The program on the board raised.
 
@@ -322,6 +328,8 @@ class DeviceError(DevsessionError):
         board: str | None = None,
         hint: str | None = None,
     ) -> None:
+        if hint is None and kind == "RuntimeError" and "recursion" in text:
+            hint = _RECURSION
         super().__init__(f"{kind}: {text}" if text else kind, board=board, hint=hint)
         self.kind = kind
         self.text = text

@@ -29,6 +29,8 @@ _FIXED_ARRAYS = frozenset("bBhHiIqQfd")
 _LONG_ARRAYS = {"l": range(-(1 << 31), 1 << 31), "L": range(1 << 32)}
 # How much of a key an error message shows.
 _KEY_SHOWN = 40
+# How many steps of a way into a value it shows, at each end.
+_STEPS_SHOWN = 5
 
 
 def encode(value: Any, float_bits: int = 64, int_bits: int | None = None, *, name: str = "value") -> str:
@@ -165,7 +167,14 @@ class _Encoder:
         self._open.remove(id(container))
 
     def _refusal(self, reason: str, hint: str | None = None) -> UsageError:
-        return UsageError(f"{''.join(self._path)} cannot be sent to the board: {reason}", hint=hint)
+        return UsageError(f"{self._place} cannot be sent to the board: {reason}", hint=hint)
+
+    @property
+    def _place(self) -> str:
+        path = self._path
+        if len(path) > 2 * _STEPS_SHOWN:
+            path = [*path[: _STEPS_SHOWN + 1], "...", *path[-_STEPS_SHOWN:]]
+        return "".join(path)
 
 
 _WRITERS: dict[type, Callable[[_Encoder, Any], str]] = {

@@ -13,12 +13,11 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from devsession.board.board import Board
-from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Kind, Method, check_names
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import HELPER, KEY_LENGTH, bytes_literal, literal
-from devsession.session.locating import located
+from devsession.session.locating import refused
 
 # Where the board has methods and namespaces, for programs in any namespace.
 TABLE = f"__import__('__main__').{HELPER}_h['h']"
@@ -155,7 +154,7 @@ class BoardHome:
             await self._board.drop(namespace)
             if error.kind == "SyntaxError":
                 await self._find_fault(methods)
-            raise located(error, methods[0], NAMELESS) from None
+            raise refused(error, methods[0]) from None
         self._known.update((self.key(one), one) for one in methods)
 
     async def _find_fault(self, methods: list[Method]) -> None:
@@ -165,7 +164,7 @@ class BoardHome:
             try:
                 await self._board.deploy(method.text, namespace=namespace)
             except DeviceError as error:
-                raise located(error, method, NAMELESS) from None
+                raise refused(error, method) from None
             finally:
                 await self._board.drop(namespace)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError
+from devsession.methods import dialect
 from devsession.methods.frames import locate
 from devsession.methods.method import Method
 from devsession.protocol.tracebacks import Traceback
@@ -23,3 +25,10 @@ def located(
     error.frames = frames[first:]
     error.traceback = str(Traceback(error.kind, error.text, error.frames, error.errno))
     return error
+
+
+def refused(error: DeviceError, method: Method) -> DeviceError:
+    """Return ``error``, with which the board did not take the method, with the host's file and what may be the cause."""
+    if error.kind == "SyntaxError":
+        error.hint = dialect.hint(method)
+    return located(error, method, NAMELESS)

@@ -9,13 +9,12 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from devsession.board.board import Board
-from devsession.board.programs import NAMELESS
 from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Method
 from devsession.protocol.source import bytes_literal
 from devsession.session import imports
 from devsession.session.homes import TABLE, BoardHome, any_namespace, entries, key_of, keys_of
-from devsession.session.locating import located
+from devsession.session.locating import refused
 
 # How often what belongs together is sent when the board starts anew meanwhile.
 ATTEMPTS = 2
@@ -173,7 +172,7 @@ class SessionHome:
             try:
                 await self._board.deploy("\n".join(lines) + "\n", namespace=self._namespace)
             except DeviceError as error:
-                raise located(error, method, NAMELESS) from None
+                raise refused(error, method) from None
             if life != self._life:
                 return
             self.found(method)

@@ -256,3 +256,11 @@ def test_a_board_without_floats_gets_none(bits):
     with pytest.raises(UsageError, match="floats"):
         encode([1, 2.5], float_bits=bits)
     assert encode([1, 2], float_bits=bits) == "[1,2]"
+
+
+def test_a_long_way_into_a_value_is_shortened():
+    deep: list[object] = []
+    for _ in range(200):
+        deep = [deep]
+    with pytest.raises(UsageError, match=r"^argument 'x'(\[0\]){5}\.\.\.(\[0\]){5} cannot"):
+        encode(deep, name="argument 'x'")

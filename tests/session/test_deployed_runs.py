@@ -318,3 +318,53 @@ async def test_handles_are_given_as_what_they_stand_for(metered):
     async with DeviceSessionManager.open("sim:") as another, another.session() as far:
         with pytest.raises(UsageError, match="a handle of another board"):
             await faster(await far.ref("[1]"))
+
+
+async def test_syntax_that_boards_may_not_have_is_hinted_at(manager: DeviceSessionManager):
+    def matching(x: int) -> int:
+        match x:
+            case 1:
+                return 2
+        return 0
+
+    def merging(a: dict[str, int]) -> dict[str, int]:
+        return {**a, "x": 1}
+
+    def spreading(a: list[int]) -> list[int]:
+        return [*a, 1]
+
+    def grouping(_a: object) -> None:
+        try:
+            pass
+        except* ValueError:
+            pass
+
+    async def awaiting(a: object) -> list[int]:
+        return [x async for x in a]
+
+    async with manager.session() as session:
+        for function, says in (
+            (matching, r"match \(line {}\)"),
+            (merging, r"\{{\*\*...\}} \(line {}\)"),
+            (spreading, r"\* among items \(line {}\)"),
+            (grouping, r"except\* \(line {}\)"),
+            (awaiting, r"an async comprehension \(line {}\)"),
+        ):
+            line = function.__code__.co_firstlineno + 1
+            for where in (session, manager):
+                with pytest.raises(DeviceError, match=f"may not have {says.format(line)}"):
+                    await where.method(function)({})
+
+
+async def test_results_that_hold_themselves_are_hinted_at(manager: DeviceSessionManager):
+    async with manager.session() as session:
+
+        @session.method
+        def around() -> list[object]:
+            found: list[object] = []
+            found.append(found)
+            return found
+
+        for ask in (around, lambda: session.eval("(lambda l: l.append(l) or l)([])")):
+            with pytest.raises(DeviceError, match=r"recursion[^~]*a value that holds itself"):
+                await ask()

@@ -2,7 +2,10 @@
 
 import time
 
+import pytest
 from console import PROMPT, Console
+
+from devsession import connect
 
 ROUNDS = 10_000
 
@@ -32,6 +35,14 @@ async def test_a_small_heap_leaves_room(opened):
     await console.enter_raw()
     await console.run("import gc")
     assert int(await console.value("gc.mem_free()")) > 16000
+
+
+@pytest.mark.parametrize("heap", ["96k", "128k"])
+async def test_a_small_heap_has_room_for_machine(heap):
+    async with connect(f"sim:?heap={heap}") as board:
+        await board.exec("from machine import Pin; led = Pin(2, Pin.OUT, value=1)")
+        assert await board.eval("led.value()") == 1
+        assert await board.eval("(lambda g: (g.collect(), g.mem_free()))(__import__('gc'))[1]") > 25000
 
 
 async def test_an_exec_takes_a_fraction_of_a_millisecond(raw: Console):
