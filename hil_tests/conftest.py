@@ -33,12 +33,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(BoardTable())
 
 
+def pytest_collection(session: pytest.Session) -> None:
+    if not listed(session.config):
+        raise pytest.UsageError("name the board: --devsession-board /dev/ttyACM0")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # Every test on every board, where the plugin's own fixtures give a test the board that is free first.
     if "known" in metafunc.fixturenames:
         boards = listed(metafunc.config)
-        if not boards:
-            raise pytest.UsageError("name the board: --devsession-board /dev/ttyACM0")
         metafunc.parametrize("known", boards, ids=[board.name for board in boards], scope="session")
 
 
