@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devsession.pytest_plugin.options import MODE, add_options, given, scope
-from devsession.pytest_plugin.requirement import MARKERS, PLAIN, requirement_of
+from devsession.pytest_plugin.options import MARKERS, MODE, add_options, given, header, scope
 
 if TYPE_CHECKING:
     from devsession.pytest_plugin.config import DevsessionConfig
@@ -44,6 +43,7 @@ def devsession_config(pytestconfig: pytest.Config) -> DevsessionConfig:
 @pytest.fixture(scope=scope)
 def _devsession_lease(request: pytest.FixtureRequest, devsession_config: DevsessionConfig) -> Iterator[Lease]:
     from devsession.pytest_plugin.leasing import leased
+    from devsession.pytest_plugin.requirement import PLAIN
 
     with leased(devsession_config, getattr(request, "param", PLAIN), owner=request.node.nodeid) as lease:
         yield lease
@@ -102,8 +102,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Tell which boards are meant; nothing where the options say nothing of boards."""
-    from devsession.pytest_plugin.header import header
-
     return header(config)
 
 
@@ -114,6 +112,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Have pytest keep a board from test to test as long as they ask for the same: what they ask for is the parameter of the lease."""
     if LEASE not in metafunc.fixturenames:
         return
+    from devsession.pytest_plugin.requirement import requirement_of
+
     requirement = requirement_of(metafunc.definition)
     metafunc.parametrize(LEASE, [pytest.param(requirement, id=pytest.HIDDEN_PARAM)], indirect=True)
 
@@ -202,6 +202,8 @@ def _lease(config: pytest.Config) -> Lease | None:
 
 def _lease_of(item: pytest.Item) -> Lease | None:
     """Return the lease that a test has, ``None`` while that which is open is another's: kept, or not ended yet."""
+    from devsession.pytest_plugin.requirement import PLAIN
+
     lease = _lease(item.config)
     own = getattr(item, "callspec", None)
     asked = own.params.get(LEASE, PLAIN) if own is not None else PLAIN

@@ -1,10 +1,12 @@
-"""The plugin's options: each can be given on the command line, in the environment, and in pytest's configuration file, in this order."""
+"""The plugin's markers and options.
+
+An option can be given on the command line, in the environment, and in pytest's configuration file: the first of these counts.
+"""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
@@ -12,8 +14,7 @@ GROUP = "devsession: boards for tests"
 SCOPES = ("function", "class", "module", "package", "session")
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """An option ``--devsession-NAME``; its twins are ``DEVSESSION_NAME`` and ``devsession_name``."""
 
     name: str
@@ -40,6 +41,15 @@ class Option:
         return self.ini.upper()
 
 
+MARKERS = (
+    (
+        "devsession(requires=(), firmware='', count=1, roles={}): what the test's boards have: features, peripherals, modules or "
+        "tags; firmware such as '>=1.24' or 'micropython>=1.24'; how many boards, or one for each role"
+    ),
+    "devsession_real: run on real boards only",
+    "devsession_sim: run on simulated boards only",
+    "devsession_reset(kind='raw-soft'): reset the boards before the test: raw-soft, soft, machine or line",
+)
 MODE = Option(
     "devsession",
     "which boards tests run on: real ones, simulated ones, or auto: real ones where there are any (default); off skips them",
@@ -122,3 +132,15 @@ def is_given(config: pytest.Config, option: Option) -> bool:
 def scope(fixture_name: str, config: pytest.Config) -> Any:  # noqa: ARG001 - pytest calls with both by name
     """Return the scope in which a board is kept."""
     return given(config, SCOPE)
+
+
+def header(config: pytest.Config) -> str | None:
+    """Return the line of pytest's header that tells which boards are meant, ``None`` where the options say nothing of boards.
+
+    Nobody looks for any before a test asks for one.
+    """
+    urls, inventory, mode = given_several(config, BOARD), given(config, INVENTORY), given(config, MODE)
+    if not urls and not inventory and mode == MODE.default:
+        return None
+    boards = ", ".join([*urls, *([f"those in {inventory}"] if inventory else [])])
+    return f"devsession: {mode}, boards: {boards or 'as attached'}, kept per {given(config, SCOPE)}"

@@ -8,15 +8,6 @@ from typing import Any
 
 import pytest
 
-MARKERS = (
-    (
-        "devsession(requires=(), firmware='', count=1, roles={}): what the test's boards have: features, peripherals, modules or "
-        "tags; firmware such as '>=1.24' or 'micropython>=1.24'; how many boards, or one for each role"
-    ),
-    "devsession_real: run on real boards only",
-    "devsession_sim: run on simulated boards only",
-    "devsession_reset(kind='raw-soft'): reset the boards before the test: raw-soft, soft, machine or line",
-)
 _KNOWN = {"requires", "firmware", "count", "roles"}
 
 
