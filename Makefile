@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lint types firmware soak bench fuzz clean
+.PHONY: demo test check lint types firmware hil soak bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/made: Makefile
@@ -44,6 +44,14 @@ types: $(VENV)/complete
 # Of the emulated board sim:mps2, from Debian's sources; kept in the user's cache, and built again only when what it is built of changes.
 firmware: $(VENV)/runtime
 	$(BIN)/python hil_tests/firmware/build_mps2.py
+
+# Every test of the suite for boards on every simulated board, and on real ones by BOARDS="--devsession-board /dev/ttyACM0"; PIN is one
+# that may be driven.
+PIN ?= 2
+BOARDS ?= $(foreach url,sim: sim:microbit sim:mps2 sim:circuitpython,--devsession-board $(url))
+
+hil: $(VENV)/complete
+	DEVSESSION_HIL_PIN=$(PIN) $(PYTEST) -q -c pyproject.toml hil_tests $(BOARDS)
 
 soak: $(VENV)/complete
 	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]+):", re.IGNORECASE)
 _KNOWN = (
-    "sim:, sim:NAME, sim:microbit, sim:mps2, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, "
+    "sim:, sim:NAME, sim:microbit, sim:mps2, sim:circuitpython, a port such as /dev/ttyACM0 or COM3, id:SERIAL, port:PATH, "
     "socket://HOST:PORT, rfc2217://HOST:PORT, replay:CASSETTE"
 )
 # Schemes of ports; a name without one is a port, too.
@@ -99,9 +99,10 @@ def connect(
 ) -> Board:
     """Return the board that ``url`` names; ``async with`` attaches to it, and detaches and closes at the end.
 
-    ``url`` is ``sim:`` for a simulated board, ``sim:microbit`` or ``sim:mps2`` for real firmware that is emulated, a port such as
-    ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, ``id:`` and a USB serial number or an identity as ``list_ports`` gives it, or where a
-    server of serial ports has the board: ``rfc2217://HOST:PORT``, ``socket://HOST:PORT``; ``progress`` is told what takes long. With
+    ``url`` is ``sim:`` for a simulated board, ``sim:microbit`` or ``sim:mps2`` for real firmware that is emulated, ``sim:circuitpython``
+    for what CircuitPython's documentation says, a port such as ``/dev/ttyACM0``, ``COM3`` or mpremote's ``a0``, ``id:`` and a USB serial
+    number or an identity as ``list_ports`` gives it, or where a server of serial ports has the board: ``rfc2217://HOST:PORT``,
+    ``socket://HOST:PORT``; ``progress`` is told what takes long. With
     ``listen`` the board is left alone until ``attach``.
     ``recovery`` is how far bringing back a board that does not answer may go: beyond ``Rung.PROMPT`` its interpreter starts anew, and with
     it what main.py moves. ``power`` is a function, plain or async, that cycles the board's power; ``pins`` as for ``link``. ``record`` is a

@@ -8,11 +8,11 @@
 S,R,T,N,I,P,X,A,H,Y=str,repr,type,len,isinstance,print,exec,eval,hasattr,bytes
 from gc import collect,mem_free
 B,Q,K,U=BaseException,SystemExit,KeyboardInterrupt,sum
-# Nonce and number of the exec started last: a host that lost the wire asks for it.
-c=[0,0]
-def x(k,n,m,s,d=0,q=0):
-    # the call of a method has its key and arguments for m, the check for s
-    if I(m,Y):s,d,m=m,s,3
+# Nonce and number of the exec started last: a host that lost the wire asks for it. And whether there is little heap.
+c=[0,0,0]
+# Looks whether the program may begin, tells that it does, and gives its namespace. A function of its own: on a small board the source of
+# each is held three times in one piece while it gets there.
+def y(k,n,m,s,d,q):
     # d is the check of what was sent: a program that was damaged on its way does not begin; q the namespace, 0 for __main__
     if U(s if m>2 else Y(s,'utf-8'))+k+m+n+q&65535!=d-100000:raise B(d)
     if m>2 and s[:6] not in h:raise B(s[:6])
@@ -21,13 +21,22 @@ def x(k,n,m,s,d=0,q=0):
         g=h.get(q)
         if g is None:g=h[q]={'__name__':'__main__'}
     # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
-    if c[0]!=k and mem_free()<16384:collect()
+    if c[0]!=k:c[2]=mem_free()<16384
+    # a small heap is soon in pieces too small for the compiler
+    if c[2]:
+        collect()
+        c[2]=mem_free()<16384
     if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
     else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
+    return g
+def x(k,n,m,s,d=0,q=0):
+    # the call of a method has its key and arguments for m, the check for s
+    if I(m,Y):s,d,m=m,s,3
+    g=y(k,n,m,s,d,q)
     e=''
     o=[]
     try:
-        if m==2:return w(k,n,'V',R(c),'')
+        if m==2:return w(k,n,'V',R(c[:2]),'')
         c[0]=k
         c[1]=n
         if m:

@@ -24,8 +24,10 @@ BOOT_OUTPUT = "/boot_out.txt"
 # No more than this of what boot.py prints is kept.
 BOOT_OUTPUT_MOST = 512
 CLEAR_LINE = "\x1b[2K\x1b[0G"
-SNAKE = "\U0001f40d"
+SNAKE = "\U0001f40d".encode()
 
+# What came in one packet with Ctrl-C is there within this many milliseconds: the host's system hands it on byte by byte.
+PACKET = 5
 # The kind of a file, in what stat gives.
 REGULAR = 0x8000
 
@@ -51,7 +53,9 @@ class CircuitConsole(Console):
         self.ran = False
         self.uid = b""
         # What was typed while the machine before ended.
-        terminal.rest = bytes.fromhex(state["typed"])
+        if state["typed"]:
+            terminal.rest = bytes.fromhex(state["typed"])
+            state["typed"] = ""
 
     def run(self, before):
         try:
@@ -86,14 +90,14 @@ class CircuitConsole(Console):
     def title(self, what):
         # In two pieces, so that a host that reads meanwhile gets it split.
         if self.state["titles"] and not self.booting:
-            self.write(("\x1b]0;" + SNAKE + what).encode())
-            self.write((" | " + RELEASE + "\x1b\\").encode())
+            self.write(b"\x1b]0;" + SNAKE + what)
+            self.write(b" | " + RELEASE.encode() + b"\x1b\\")
 
     def traceback(self, error):
-        text = super().traceback(error).decode()
+        text = super().traceback(error)
         for name in ERRORS:
-            text = text.replace(name, ERRORS[name])
-        return text.encode()
+            text = text.replace(name.encode(), ERRORS[name].encode())
+        return text
 
     # From power on to the prompt
 
@@ -101,7 +105,7 @@ class CircuitConsole(Console):
         self.state.save()
         self.booting = True
         host = self.files.host
-        with host.open(self.files.root + BOOT_OUTPUT, "w+") as output:
+        with host.open(self.files.root + BOOT_OUTPUT, "w+b") as output:
             terminal = dup(1)
             dup2(output.fileno(), 1)
             uid = "".join(["%02X" % byte for byte in self.uid])
@@ -111,7 +115,7 @@ class CircuitConsole(Console):
             close(terminal)
             output.seek(0)
             text = output.read(BOOT_OUTPUT_MOST)
-        with host.open(self.files.root + BOOT_OUTPUT, "w") as output:
+        with host.open(self.files.root + BOOT_OUTPUT, "wb") as output:
             output.write(text)
         self.booting = False
         if self.ran:
@@ -121,7 +125,7 @@ class CircuitConsole(Console):
     def reload(self):
         # What was saved stopped the machine before, in the middle of code.py or after it; it could not say so itself.
         if not self.state["waiting"]:
-            self.title("Done")
+            self.title(b"Done")
             self.write(b"\r\n")
             self.say(CODE_STOPPED)
         self.say(SOFT_REBOOT)
@@ -149,7 +153,7 @@ class CircuitConsole(Console):
         self.state["waiting"] = True
         self.write(b"\r\n")
         self.say(PRESS_ANY_KEY)
-        if self.terminal.byte() == 4:
+        if self.undisturbed(self.terminal.byte) == 4:
             self.say(SOFT_REBOOT)
             self.leave(EXIT_SOFT, "REPL_RELOAD")
         self.leave(EXIT_REPL, "REPL_RELOAD")
@@ -164,10 +168,10 @@ class CircuitConsole(Console):
                 continue
             self.write((CLEAR_LINE if not self.booting else "").encode() + name.encode())
             self.say(OUTPUT)
-            self.title(name)
+            self.title(name.encode())
             self.ran = True
             error = self.execute(execfile, name, None, False)
-            done = "Done"
+            done = b"Done"
             if error and not isinstance(error, (SystemExit, Reload)):
                 text = self.traceback(error)
                 self.write(text)
@@ -178,27 +182,35 @@ class CircuitConsole(Console):
 
     def place(self, text):
         # Where an exception came from, for the title: the innermost line, and its type.
-        lines = text.decode().split("\r\n")
-        for line in reversed(lines):
-            if line.startswith('  File "'):
-                file, _, rest = line[8:].partition('", line ')
-                return "%s@%s %s" % (rest.partition(",")[0], file, lines[-2].partition(":")[0])
-        return ""
+        lines = text.split(b"\r\n")
+        for at in range(len(lines) - 2, -1, -1):
+            if lines[at].startswith(b'  File "'):
+                file, _, rest = lines[at][8:].partition(b'", line ')
+                return rest.partition(b",")[0] + b"@" + file + b" " + lines[at + 1].partition(b":")[0]
+        return b""
 
     # The REPL
 
     def raw_repl(self):
         self.run_first(("repl.py",))
-        self.raw()
-        self.title("Done")
+        self.undisturbed(self.raw)
+        self.title(b"Done")
         self.leave(EXIT_REPL, "REPL_RELOAD")
 
     def friendly_repl(self):
         self.run_first(("repl.py",))
-        self.title("REPL")
-        self.friendly.run()
-        self.title("Done")
+        self.title(b"REPL")
+        self.undisturbed(self.friendly.run)
+        self.title(b"Done")
         self.leave(EXIT_SOFT_RAW, "REPL_RELOAD")
+
+    def undisturbed(self, step):
+        while True:
+            try:
+                return step()
+            except KeyboardInterrupt:
+                # Not from the terminal, which is quiet at the prompt: somebody signalled the process.
+                self.terminal.idle()
 
     def execute(self, start, source, mode, raw, paste=None):
         error = super().execute(start, source, mode, raw, paste)
@@ -210,6 +222,7 @@ class CircuitConsole(Console):
     def drop_typed(self):
         # The terminal is idle: a read does not wait.
         terminal = self.terminal
+        terminal.wait(PACKET)
         terminal.rest = b""
         terminal.left = 0
         while terminal.readinto(terminal.one):
@@ -226,7 +239,7 @@ class CircuitConsole(Console):
             self.soft_reset(raw)
 
     def soft_reset(self, raw):
-        self.title("Done")
+        self.title(b"Done")
         self.say(SOFT_REBOOT)
         self.leave(EXIT_SOFT_RAW if raw else EXIT_SOFT, "REPL_RELOAD")
 

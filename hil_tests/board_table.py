@@ -29,9 +29,10 @@ class BoardTable:
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
         report = yield
         callspec = getattr(item, "callspec", None)
-        if callspec is not None and "url" in callspec.params:
+        if callspec is not None and "known" in callspec.params:
+            board = callspec.params["known"].name
             name = f"{item.path.stem.removeprefix('test_')}: {getattr(item, 'originalname', item.name).removeprefix('test_')}"
-            self._note(self._cells.setdefault((name, callspec.params["url"]), Cell()), report)
+            self._note(self._cells.setdefault((name, board), Cell()), report)
         return report
 
     def _note(self, cell: Cell, report: pytest.TestReport) -> None:

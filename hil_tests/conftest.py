@@ -5,33 +5,26 @@ capabilities say that it cannot; what they do not know, it is asked. Boards are 
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from board_table import BoardTable
 
-from devsession import DeviceError, DeviceSession, DeviceSessionManager, EmulatorNotFoundError, Rung
+from devsession import DeviceError, DeviceSession, DeviceSessionManager, EmulatorNotFoundError
+from devsession.pool.known import KnownBoard
+from devsession.pool.locks import Locks
+from devsession.pool.taking import take
+from devsession.pytest_plugin.config import DevsessionConfig, listed
 
-# What a board is asked where its capabilities do not tell: true where it has that.
+# What a board is asked where its capabilities do not know, or have no word for it: true where it has that.
 QUESTIONS = {
     "Pin": "hasattr(__import__('machine'),'Pin')",
     "Timer": "hasattr(__import__('machine'),'Timer')",
     "machine": "hasattr(__import__('machine'),'reset')",
-    "directories": "hasattr(__import__('os'),'mkdir')",
-    "rename": "hasattr(__import__('os'),'rename')",
-    "double": "1.0 + 1e-10 != 1.0",
+    "os.rename": "hasattr(__import__('os'),'rename')",
+    "os.mkdir": "hasattr(__import__('os'),'mkdir')",
 }
 _ABILITIES = pytest.StashKey[dict[tuple[str, str], bool]]()
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--devsession-board",
-        action="append",
-        default=[],
-        metavar="URL",
-        help="a board to test, such as /dev/ttyACM0 or sim:; may be given more than once",
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -41,27 +34,43 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "url" in metafunc.fixturenames:
-        urls = metafunc.config.getoption("devsession_board") or [os.environ.get("DEVSESSION_BOARD")]
-        if not urls[0]:
+    # Every test on every board, where the plugin's own fixtures give a test the board that is free first.
+    if "known" in metafunc.fixturenames:
+        boards = listed(metafunc.config)
+        if not boards:
             raise pytest.UsageError("name the board: --devsession-board /dev/ttyACM0")
-        metafunc.parametrize("url", urls, scope="session")
+        metafunc.parametrize("known", boards, ids=[board.name for board in boards], scope="session")
 
 
 @pytest.fixture
-async def manager(url: str, request: pytest.FixtureRequest) -> AsyncIterator[DeviceSessionManager]:
-    """A manager of the board, attached for this test alone; a board that hangs is reset."""
-    opened = DeviceSessionManager.open(url, recovery=Rung.HARD)
+def url(
+    known: KnownBoard, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
+) -> Iterator[str]:
+    """The URL of the board, which is this test's alone, whatever other runs there are."""
+    [taken] = take(
+        [[known]],
+        Locks(devsession_config.lock_directory),
+        owner=request.node.nodeid,
+        timeout=devsession_config.acquire_timeout,
+    )
+    yield known.url
+    taken.give_back()
+
+
+@pytest.fixture
+async def manager(
+    url: str, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
+) -> AsyncIterator[DeviceSessionManager]:
+    """A manager of the board, attached for this test alone; a board that hangs is brought back as far as the options allow."""
+    opened = DeviceSessionManager.open(url, recovery=devsession_config.recovery)
     try:
         await opened.connect()
+        await _check_needs(opened, request)
+        yield opened
     except EmulatorNotFoundError as error:
-        await opened.close()
         if os.environ.get("DEVSESSION_EMULATED") == "required":
             raise
         pytest.skip(f"{error.message}: {error.hint}")
-    try:
-        await _check_needs(opened, request)
-        yield opened
     finally:
         await opened.close()
 
@@ -87,8 +96,9 @@ async def _check_needs(manager: DeviceSessionManager, request: pytest.FixtureReq
 async def _has(manager: DeviceSessionManager, feature: str) -> bool:
     if feature == "interruptible":
         return (await manager.measure()).interruptible
-    if feature not in QUESTIONS or manager.capabilities.supports(feature) is not None:
-        return bool(manager.capabilities.supports(feature))
+    known = None if "." in feature else manager.capabilities.supports(feature)
+    if known is not None:
+        return known
     try:
         return bool(await manager.board.eval(QUESTIONS[feature]))
     except DeviceError:

@@ -50,12 +50,24 @@ async def test_what_a_program_wrote_is_read(files: DeviceSession):
     assert await files.eval(f"open({NAME!r}, 'rb').read()") == b"from the host"
 
 
-@pytest.mark.needs("rename")
+@pytest.mark.needs("os.rename")
 async def test_a_file_is_replaced_in_one_step(files: DeviceSession):
     await files.files.write(NAME, b"old" * 100)
     assert (await files.files.write(NAME, b"new")).size == 3
     assert await files.files.read(NAME) == b"new"
     assert [entry.name for entry in await files.files.listing() if entry.name.startswith(".devsession")] == []
+
+
+@pytest.mark.needs("os.mkdir")
+async def test_directories(files: DeviceSession):
+    await files.files.mkdir("hil_test")
+    try:
+        await files.files.write(f"hil_test/{NAME}", b"inside")
+        assert [entry.name for entry in await files.files.listing("hil_test")] == [NAME]
+        assert await files.files.read(f"hil_test/{NAME}") == b"inside"
+    finally:
+        await files.files.rmdir("hil_test", recursive=True)
+    assert not await files.files.exists("hil_test")
 
 
 async def test_files_outlive_a_soft_reset(files: DeviceSession):

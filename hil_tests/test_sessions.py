@@ -1,10 +1,14 @@
 """Sessions: names of their own, resources given back, values that are pushed."""
 
 import asyncio
+import os
 
 import pytest
 
-from devsession import DeviceError, DeviceSession, DeviceSessionManager, SessionProfile
+from devsession import DeviceError, DeviceSession, DeviceSessionManager, ResourceState, SessionProfile
+
+# The number of a pin that nothing is wired to: it is driven.
+PIN = os.environ.get("DEVSESSION_HIL_PIN", "")
 
 
 async def test_two_sessions_with_one_name_do_not_meet(manager: DeviceSessionManager):
@@ -83,6 +87,19 @@ async def test_cleanup_runs_in_reverse_after_an_error(manager: DeviceSessionMana
         await manager.execute_in_session(work)
     assert order == [2, 1, 0]
     assert await manager.board.eval("6 * 7") == 42
+
+
+@pytest.mark.needs("Pin")
+@pytest.mark.skipif(not PIN, reason="DEVSESSION_HIL_PIN names no pin that may be driven")
+async def test_a_pin_is_given_back(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        pin = await session.part.pin(int(PIN), "OUT")
+        for level in (1, 0):
+            await pin.value(level)
+            assert await pin.value() == level
+        [held] = session.resources
+        assert held.type == "pin"
+    assert held.state is ResourceState.RELEASED
 
 
 @pytest.mark.needs("Timer")

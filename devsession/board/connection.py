@@ -147,7 +147,10 @@ class Connection:
         await self._taking_turns(lambda: self._prompt.enter(deadline), deadline)
 
     async def detach(self, timeout: float = DETACH_LIMIT) -> None:
-        """Leave the raw REPL, so that the next user finds the friendly prompt; the link stays open, ``attach`` comes back."""
+        """Leave the raw REPL, so that the next user finds the friendly prompt; the link stays open, ``attach`` comes back.
+
+        On CircuitPython that is the end of the interpreter and of what was defined there: the epoch ends.
+        """
         deadline = Deadline.after(timeout)
         await self._turns.take(lambda: self._prompt.leave(deadline), deadline)
 

@@ -28,6 +28,7 @@ from devsession.protocol.commands import Command
 from devsession.protocol.entry import EAGER, PATIENT
 from devsession.protocol.events import Ending, Finished, Output, Rebooted
 from devsession.protocol.source import Mode
+from devsession.protocol.titles import TitleFilter
 
 # How long main.py may run before it is stopped, when a reset is to end at the prompt: what ends within it is not disturbed.
 MAIN_TIME = 0.5
@@ -83,7 +84,9 @@ class Resetter:
                 await self._switches.come_back(deadline, PATIENT)
                 await self._check_chip(deadline)
         seconds = time.monotonic() - begun
-        printed = self._prompt.output.since(position)[1]
+        # A board that starts anew while a program runs sends its titles as that program's output.
+        titles = TitleFilter()
+        printed = titles.feed(self._prompt.output.since(position)[1]) + titles.flush()
         boot, main = read_start(kind, *await self._start_files(deadline), printed)
         text = printed.decode("utf-8", "backslashreplace")
         return ResetReport(kind, boot, main, round(seconds, 3), text, reopened)

@@ -15,6 +15,7 @@ from devsession.cli.outcome import conclude
 
 # Spelled out, as the simulator's own rooms are imported by the commands that use them.
 KINDS = ["unix", "microbit", "mps2", "circuitpython"]
+LANGUAGES = ["en", "de", "es", "fr"]
 
 
 @click.group("sim")
@@ -72,9 +73,25 @@ def install_command(kind: str, *, as_json: bool) -> None:
 @click.option("--path", type=click.Path(path_type=Path), help="Also keep a symbolic link to the port here.")
 @click.option("--heap", help="The size of the heap, such as 256k.")
 @click.option("--root", type=click.Path(path_type=Path), help="Keep the board's files in this directory.")
+@click.option(
+    "--drive",
+    type=click.Choice(["on", "off"]),
+    help="CircuitPython: whether a computer has its files as a drive.",
+)
+@click.option(
+    "--language", type=click.Choice(LANGUAGES), help="CircuitPython: the language of its own messages."
+)
 @click.option("-v", "--verbose", count=True, help="Tell each phase on stderr.")
 def serve_command(
-    *, name: str | None, kind: str, path: Path | None, heap: str | None, root: Path | None, verbose: int
+    *,
+    name: str | None,
+    kind: str,
+    path: Path | None,
+    heap: str | None,
+    root: Path | None,
+    drive: str | None,
+    language: str | None,
+    verbose: int,
 ) -> None:
     """Publish a simulated board as a serial port, until interrupted; its path is the first line printed.
 
@@ -84,9 +101,11 @@ def serve_command(
     devsession sim serve bench --path /tmp/bench
     devsession sim serve microbit
     devsession sim serve small --kind microbit
+    devsession sim serve circuitpython --root ./CIRCUITPY     saving a file there starts code.py anew
     """
     enable_log(verbose)
-    given = {"heap": heap, "root": root, "kind": None if kind == "unix" else kind}
+    given = {"heap": heap, "root": root, "drive": drive, "language": language}
+    given["kind"] = None if kind == "unix" else kind
     options = urlencode({key: value for key, value in given.items() if value is not None})
     conclude(_serve("sim:" + (name or "") + (f"?{options}" if options else ""), path))
 

@@ -42,29 +42,31 @@ class Holder:
 class BoardLock:
     """A lock that is held; ``release`` gives the board back, and so does the end of the process."""
 
-    def __init__(self, identity: str, descriptor: int) -> None:
-        self.identity = identity
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path = path
         self._descriptor: int | None = descriptor
+        self._pid = os.getpid()
 
     def say(self, owner: str) -> None:
         """Write down who holds it: for messages alone, nothing is decided by it."""
         assert self._descriptor is not None
-        told = json.dumps({"pid": os.getpid(), "owner": owner, "since": time.time()})
+        told = json.dumps({"pid": self._pid, "owner": owner, "since": time.time()})
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         os.write(self._descriptor, told.encode())
 
     def release(self) -> None:
-        """Give the board back; it is the most recently used one then. Releasing again does nothing."""
-        if self._descriptor is not None:
+        """Give the board back; it is the most recently used one then. Releasing again does nothing, nor does a forked child's copy."""
+        if self._descriptor is not None and self._pid == os.getpid():
             os.ftruncate(self._descriptor, 0)
-            os.utime(self._descriptor)
+            # The clock of the file system itself is some milliseconds coarse.
+            _date(self._path, time.time_ns())
             self.drop()
 
     def drop(self) -> None:
         """Let go of a board that was not used: its place in the order stays."""
-        if self._descriptor is not None:
-            _close(self._descriptor)
+        if self._descriptor is not None and self._pid == os.getpid():
+            _unlock(self._descriptor)
             self._descriptor = None
 
 
@@ -91,8 +93,14 @@ class Locks:
 
     def try_lock(self, identity: str) -> BoardLock | None:
         """Return the lock of a board, ``None`` when somebody holds it."""
-        descriptor = _locked(self._path(identity))
-        return None if descriptor is None else BoardLock(identity, descriptor)
+        path = self._path(identity)
+        is_new = not path.exists()
+        descriptor = _locked(path)
+        if descriptor is None:
+            return None
+        if is_new:
+            _date(path, 0)
+        return BoardLock(path, descriptor)
 
     def holder(self, identity: str) -> Holder | None:
         """Return who wrote down that he holds a board, ``None`` when nobody did."""
@@ -120,7 +128,7 @@ class Locks:
         try:
             yield
         finally:
-            _close(descriptor)
+            _unlock(descriptor)
 
     def _path(self, identity: str) -> Path:
         # What identities differ in may be what file names cannot have.
@@ -146,6 +154,17 @@ def _locked(path: Path) -> int | None:
     return None
 
 
+def _unlock(descriptor: int) -> None:
+    # A child that is being forked has a copy for a moment, and closing this one would not be enough.
+    _free(descriptor)
+    _held.discard(descriptor)
+    os.close(descriptor)
+
+
+def _date(path: Path, nanoseconds: int) -> None:
+    os.utime(path, ns=(nanoseconds, nanoseconds))
+
+
 if sys.platform == "win32":
     import msvcrt
 
@@ -160,6 +179,10 @@ if sys.platform == "win32":
             return False
         return True
 
+    def _free(descriptor: int) -> None:
+        os.lseek(descriptor, _FAR, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+
 else:
     import fcntl
 
@@ -170,15 +193,12 @@ else:
             return False
         return True
 
+    def _free(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+
     def _forked() -> None:
         for descriptor in _held:
             os.close(descriptor)
         _held.clear()
 
     os.register_at_fork(after_in_child=_forked)
-
-
-def _close(descriptor: int) -> None:
-    if descriptor in _held:
-        _held.discard(descriptor)
-        os.close(descriptor)

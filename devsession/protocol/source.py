@@ -162,7 +162,7 @@ def installations(helper: str) -> list[str]:
     collected = "__import__('gc').collect()\n"
     parts = [f"{collected}{_installed(part)}" for part in re.split(r"\n(?=def )", helper)]
     # The helper of an earlier attach goes first: there is no room for two.
-    forget = f"{HELPER}=[{HELPER}_h.pop(k,0)and 0 for k in'xrw']\n"
+    forget = f"{HELPER}=[{HELPER}_h.pop(k,0)and 0 for k in'xyrw']\n"
     return [TABLE + forget + parts[0], *parts[1:]]
 
 

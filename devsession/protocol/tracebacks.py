@@ -11,9 +11,9 @@ _HEAD = "Traceback (most recent call last):"
 _FRAME = re.compile(r'\s*File "([^"]*)", line (\d+)(?:, in (.*))?\Z')
 _SUMMARY = re.compile(r"([A-Za-z_][\w.]*)(?:: ?(.*))?\Z", re.DOTALL)
 _ERRNO = re.compile(r"\[Errno (\d+)\]|\(?(\d+)\b")
-# Where the raw command runs, the function of our helper that it calls, and where both that and the program that it executes are.
+# Where the raw command runs, the functions of our helper that it calls, and where both these and the program that it executes are.
 _WRAPPER = "<stdin>"
-_HELPER = "x"
+_HELPER = ("x", "y")
 _PROGRAM = "<string>"
 
 
@@ -62,8 +62,9 @@ def _own(frames: list[Frame], program: str) -> tuple[Frame, ...]:
     if any(frame.file == _PROGRAM for frame in frames):
         while frames and frames[0].file == _WRAPPER:
             del frames[0]
-        if frames and frames[0].function == _HELPER:
-            del frames[0]
+        for function in _HELPER:
+            if frames and frames[0].function == function:
+                del frames[0]
     return tuple(Frame(program, f.line, f.function) if f.file == _PROGRAM else f for f in frames)
 
 

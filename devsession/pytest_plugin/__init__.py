@@ -146,14 +146,16 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """End a lease whose board does not answer any more: this test gets a new one."""
-    if LEASE not in getattr(item, "fixturenames", ()):
-        return
+    """End a lease whose board went away between two tests, and refuse what no board can ever run."""
     if reason := item.stash.get(_impossible, ""):
         raise pytest.UsageError(reason)
-    if (lease := _lease(item.config)) is not None and not lease.is_sound():
-        fixturedef, request = item.config.stash[_open]
-        fixturedef.finish(request)  # type: ignore[arg-type] # it is the one that pytest gave
+    _end_unsound(item)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """End a lease whose board died in this test: what goes wrong with that is this test's, and the next one gets a new lease."""
+    _end_unsound(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -176,6 +178,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         lease = _lease_of(item)
         add_facts(item, call, lease)
         add_output(item, call, lease, item.stash.get(_position, []))
+
+
+def _end_unsound(item: pytest.Item) -> None:
+    if LEASE not in getattr(item, "fixturenames", ()):
+        return
+    if (lease := _lease(item.config)) is not None and not lease.is_sound():
+        fixturedef, request = item.config.stash[_open]
+        fixturedef.finish(request)  # type: ignore[arg-type] # it is the one that pytest gave
 
 
 def _lease_began(item: pytest.Item) -> None:

@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 
 from devsession.board.happenings import Happening
 from devsession.board.resets import Reset
-from devsession.errors import DevsessionError, PoolError
+from devsession.errors import (
+    BoardNotFoundError,
+    DevsessionError,
+    LeaseTimeoutError,
+    PoolError,
+    PortNotFoundError,
+)
 from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
 from devsession.pool.taking import Taken, take
@@ -22,6 +28,8 @@ from devsession.sync.session import DeviceSessionManager
 
 # Seconds that a board has to answer after a test that failed: a prompt takes milliseconds, bringing it back a second or two.
 ANSWER_LIMIT = 5.0
+_MISSING = (BoardNotFoundError, PortNotFoundError)
+_HINT = "--devsession-scope=function has workers take turns after every test; --devsession-acquire-timeout has them wait longer"
 
 
 @dataclass(slots=True)
@@ -137,29 +145,36 @@ class _Attaching:
             left = max(self._deadline - time.monotonic(), 0.0)
             return take(self._places(), self._locks, owner=self._owner, timeout=left)
         except PoolError as error:
+            if isinstance(error, LeaseTimeoutError):
+                error.hint = _HINT
             # Why the others cannot be had is what helps.
             for failure in self._failed.values():
                 raise failure from error
             raise
 
     def _places(self) -> list[list[KnownBoard]]:
-        boards = [
-            board for board in self._config.of_kind(self._requirement.only) if board.url not in self._failed
-        ]
-        fitting = [
-            [board for board in boards if why_not(board, requires, self._requirement.firmware) is None]
-            for requires in self._requirement.places
-        ]
-        # Real boards before simulated ones: those are for when there is no real one.
-        return (
-            [[board for board in place if not board.is_simulated] or place for place in fitting]
-            if (self._config.mode == "auto")
-            else fitting
-        )
+        allowed = self._config.of_kind(self._requirement.only)
+        boards = [board for board in allowed if not self._is_missing(board)]
+        return [self._fitting(boards, requires) for requires in self._requirement.places]
+
+    def _fitting(self, boards: list[KnownBoard], requires: tuple[str, ...]) -> list[KnownBoard]:
+        lacking = {board: why_not(board, requires, self._requirement.firmware) for board in boards}
+        fitting = [board for board, reason in lacking.items() if reason is None]
+        # Simulated ones are for when there is no real one; one that is in trouble is, and its tests do not move on in silence.
+        real = [board for board in fitting if not board.is_simulated]
+        preferred = real if real and self._config.mode == "auto" else fitting
+        usable = [board for board in preferred if board.url not in self._failed]
+        if not usable:
+            raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
+        return usable
+
+    def _is_missing(self, board: KnownBoard) -> bool:
+        """Whether there is no such board, and was none before."""
+        return isinstance(self._failed.get(board.url), _MISSING) and board.url not in facts
 
     def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
-        manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
         try:
+            manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
             stack.enter_context(manager)
         except DevsessionError as error:
             self._failed[taken.board.url] = error

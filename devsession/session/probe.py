@@ -21,6 +21,7 @@ LITTLE_HEAP = 16 * 1024
 LEAST_HEAP = 8 * 1024
 # Where the free heap stands in the list that the first program leaves.
 _FREE = 4
+_COLLECT = "__import__('gc').collect()"
 
 
 async def probe(
@@ -52,7 +53,20 @@ async def probe(
 
 
 async def identify(board: Board, *, timeout: float = EXEC_TIMEOUT) -> Fingerprint:
-    """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec. Raises as ``probe``."""
+    """Ask a board which firmware it runs, for the unique id of its chip, and for its heap: one small exec.
+
+    Two more where earlier programs have left no room for it. Raises as ``probe``.
+    """
+    try:
+        return await _identify(board, timeout)
+    except DeviceError as error:
+        _check_too_large(error)
+        # What earlier programs left is collected no sooner than something does not fit, and the compiler does not try again.
+        await board.ask(_COLLECT, timeout=timeout)
+        return await _identify(board, timeout)
+
+
+async def _identify(board: Board, timeout: float) -> Fingerprint:
     namespace = any_namespace()
     asked = await board.ask(fingerprint_program(namespace), timeout=timeout, namespace=namespace)
     return fingerprint_from(asked.value)

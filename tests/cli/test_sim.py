@@ -92,6 +92,32 @@ def test_the_link_of_a_server_that_was_killed_is_taken_over(tmp_path: Path):
     assert not link.is_symlink()
 
 
+def test_circuitpython_is_served_by_its_kind_and_by_a_name(tmp_path: Path):
+    with serving("circuitpython", "--language", "de", "--drive", "off") as port:
+        assert (
+            devsession("-b", port, "exec", "x = 1; import board; print(board.board_id)")
+            == "simulated_board\n"
+        )
+        # Leaving the REPL was the end of its virtual machine.
+        assert devsession("-b", port, "eval", "'x' in globals(), open('a', 'w').write('a')") == "(False, 1)\n"
+    root = tmp_path / "CIRCUITPY"
+    root.mkdir()
+    (root / "code.py").write_text("print('from the drive')\nwhile True: pass")
+    with serving("bench", "--kind", "circuitpython", "--root", str(root)):
+        assert devsession("-b", "sim:bench", "eval", "__import__('os').listdir()") == (
+            "['boot_out.txt', 'code.py']\n"
+        )
+        done = subprocess.run(
+            [*DEVSESSION, "-b", "sim:bench", "exec", "open('a', 'w')"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Read-only filesystem" in done.stderr
+        assert "storage.remount" in done.stderr
+
+
 def test_the_port_stays_across_resets(tmp_path: Path):
     link = str(tmp_path / "board")
     with serving("--path", link):

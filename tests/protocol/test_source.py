@@ -93,3 +93,10 @@ def test_line_ends_come_back_over_any_split(printed: bytes, places: list[int]):
     got = b"".join(map(uncook.feed, cut(cooked, places))) + uncook.flush()
     assert got == cooked.replace(b"\r\n", b"\n") == printed
     assert Uncook(cooked=False).feed(cooked) == cooked
+
+
+@given(st.binary(max_size=16))
+def test_bytes_are_sent_in_no_short_literal(data: bytes):
+    text = source.bytes_literal(data)
+    assert eval(text) == data
+    assert not data or len(eval(text.partition("[:")[0])) > 10

@@ -76,6 +76,44 @@ def test_sync_beside_it(board):
     assert run(source.replace("MARK", anyio), "--asyncio-mode=strict").passed == 4
 
 
+def test_fixtures_of_the_users_own(run: Run):
+    outcome = run(
+        """
+from devsession.sync.awaited import awaited
+
+@pytest.fixture(scope="module")
+def bench(board_manager):
+    with board_manager.session("bench") as session:
+        session.exec("table = [1, 2]")
+        yield session
+
+@pytest.fixture
+async def pin(board_session):
+    return await awaited(board_session).part.pin(2, "OUT")
+
+def test_plain(bench):
+    assert bench.eval("table") == [1, 2]
+
+async def test_async(bench, pin):
+    assert await bench.eval("table") == [1, 2]
+    await pin.value(1)
+    assert await pin.value() == 1
+
+class TestMethod:
+    async def test_events(self, board_session):
+        async with board_session.events() as events:
+            await board_session.exec("devsession_helper.emit(3)")
+            async for event in events:
+                assert event.value == 3
+                break
+        async with board_session.start("print('a')\\nwhile True: pass") as running:
+            assert await running.__anext__() == b"a\\n"
+""",
+        "--asyncio-mode=auto",
+    )
+    assert outcome.passed == 3, outcome
+
+
 def test_several_boards(run: Run):
     outcome = run("""
 @pytest.mark.devsession(count=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -45,8 +44,7 @@ def test_two(boards, n):
     assert boards[0].url != boards[1].url
     note(boards, began)
 """
-SOAK = bool(os.environ.get("DEVSESSION_SOAK"))
-NUMBER = 90 if SOAK else 30
+NUMBER = 90
 
 
 @pytest.fixture
@@ -87,7 +85,6 @@ def check_free() -> None:
         lock.release()
 
 
-@pytest.mark.soak
 @pytest.mark.parametrize("workers", [0, 3, 8])
 def test_workers_share_boards(run: Run, three_boards: None, log: Path, workers: int):
     outcome = run(
@@ -103,7 +100,6 @@ def test_workers_share_boards(run: Run, three_boards: None, log: Path, workers: 
     check_free()
 
 
-@pytest.mark.soak
 def test_three_runs_at_once(
     folder: Path, start: Callable[..., subprocess.Popen[str]], three_boards: None, log: Path
 ):
@@ -126,23 +122,22 @@ def test_a_board_kept_for_a_module_goes_to_the_next_worker(run: Run, three_board
     check_free()
 
 
-def test_a_killed_worker_frees_its_board(
-    folder: Path, start: Callable[..., subprocess.Popen[str]], three_boards: None
-):
-    (folder / "test_user.py").write_text("""
+def test_a_killed_worker_frees_its_board(run: Run, three_boards: None):
+    outcome = run(
+        """
 import os, signal
 
-def test_before(board):
+@pytest.mark.parametrize("n", range(30))
+def test_it(board, n):
+    if n == 7:
+        os.kill(os.getpid(), signal.SIGKILL)
     assert board.eval("1") == 1
-
-def test_dies(board):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def test_after(board):
-    assert board.eval("1") == 1
-""")
-    text, _ = start("-n1", BOARDS[0], "--devsession-acquire-timeout=20").communicate(timeout=60)
-    assert "1 failed, 2 passed" in text, text
+""",
+        "-n3",
+        "--devsession-scope=function",
+        *BOARDS,
+    )
+    assert (outcome.passed, outcome.failed, outcome.errors) == (29, 1, 0), outcome
     check_free()
 
 
@@ -161,9 +156,7 @@ def test_waits(boards):
     while not (folder / "held").exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    assert "test_waits" in str(Locks().holder("sim:left")) or "test_user.py" in str(
-        Locks().holder("sim:left")
-    )
+    assert str(Locks().holder("sim:left")).startswith("test_user.py [main]")
     process.send_signal(signal.SIGKILL)
     process.wait(10)
     check_free()

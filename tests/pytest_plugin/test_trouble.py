@@ -57,6 +57,37 @@ def test_after(board):
     assert (outcome.passed, outcome.failed, outcome.errors) == (2, 1, 0), outcome
 
 
+def test_what_fails_when_a_dead_board_is_given_back_is_the_dying_tests(run: Run):
+    with serving(["first", "second"]) as servers:
+        outcome = run(
+            f"""
+import os, signal
+
+@pytest.fixture(scope="module")
+def prepared(board):
+    board.exec("prepared = True")
+    yield board
+    board.exec("prepared = False")
+
+def test_dies(prepared):
+    os.kill({{"sim:first": {servers[0].pid}, "sim:second": {servers[1].pid}}}[prepared.url], signal.SIGINT)
+    with pytest.raises(Exception):
+        prepared.exec("while True: pass", timeout=5)
+
+def test_after(prepared):
+    assert prepared.eval("prepared")
+
+def test_and_after_that(prepared):
+    assert prepared.eval("prepared")
+""",
+            "--devsession-board=sim:first",
+            "--devsession-board=sim:second",
+            "-rA",
+        )
+    assert (outcome.passed, outcome.failed, outcome.errors) == (3, 0, 1), outcome
+    assert "ERROR test_user.py::test_dies" in outcome.text
+
+
 def test_a_board_that_is_not_there_is_an_error_and_no_failure(run: Run, folder: Path):
     outcome = run(
         """
@@ -72,6 +103,49 @@ def test_it(board_session):
     assert {each.get("name"): each.get("value") for each in case.iter("property")} == {
         "devsession_trouble": "PortNotFoundError"
     }
+
+
+def test_a_board_that_is_not_attached_is_left_for_another(run: Run):
+    source = """
+def test_it(board):
+    assert board.url == "sim:"
+"""
+    both = ["--devsession-board=id:not-attached", "--devsession-board=sim:"]
+    outcome = run(source, *both)
+    assert (outcome.passed, outcome.errors) == (1, 0), outcome
+    outcome = run(source, both[0])
+    assert outcome.errors == 1
+    assert "no board known as not-attached is attached" in outcome.text
+
+
+def test_a_real_board_in_trouble_is_not_replaced_by_a_simulated_one(run: Run):
+    # A port that somebody else holds.
+    outcome = run(
+        """
+import fcntl, os
+
+OTHER_END, TERMINAL = os.openpty()
+fcntl.flock(TERMINAL, fcntl.LOCK_EX)
+
+@pytest.fixture(scope="session")
+def devsession_config(devsession_config):
+    import dataclasses
+    from devsession.pool.known import known_board
+    boards = (known_board(os.ttyname(TERMINAL)), known_board("sim:"))
+    return dataclasses.replace(devsession_config, boards=boards)
+
+def test_it(board):
+    pass
+"""
+    )
+    assert (outcome.passed, outcome.errors) == (0, 1), outcome
+    assert "PortBusyError" in outcome.text
+
+
+def test_a_url_of_no_kind_ends_the_run(run: Run):
+    outcome = run("def test_it(board):\n    pass\n", "--devsession-board=telnet:board")
+    assert outcome.code == 4, outcome
+    assert "names no kind of board" in outcome.text
 
 
 def test_bringing_back_a_board_is_counted(run: Run, folder: Path):

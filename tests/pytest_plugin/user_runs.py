@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-LIMIT = 60
+LIMIT = 100
 
 
 @dataclass

@@ -10,6 +10,7 @@ from devsession.errors import (
     DeviceResetError,
     UnrepresentableValueError,
 )
+from devsession.session.batches import Batches
 from devsession.session.manager import DeviceSessionManager
 
 
@@ -246,3 +247,15 @@ async def test_one_that_is_called_like_what_runs_it(manager: DeviceSessionManage
         async for _ in batch_of():
             pass
     assert caught.value.frames[-1].file == __file__
+
+
+async def test_batches_are_as_large_as_the_heap_holds():
+    asked = []
+
+    async def ask(most: int, limit: int) -> tuple[list[int], bool]:
+        asked.append(most)
+        return [0] * most, len(asked) == 8
+
+    async for _ in Batches(ask, lambda _: lambda: None, free_heap=5000):
+        pass
+    assert asked == [1, 2, 4, 8, 16, 19, 19, 19]

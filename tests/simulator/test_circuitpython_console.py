@@ -1,5 +1,7 @@
 """The console of a simulated CircuitPython board, byte by byte, as CircuitPython's source and documentation say."""
 
+import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from circuit import (
     title,
 )
 from console import PROMPT, RAW, Console
-from vectors import MARK, SYNTAX, marked, on_boards
+from vectors import MARK, marked, on_boards
+
+from devsession.simulator.circuitpython import LOOK_INTERVAL, QUIET
 
 MARKED = marked(b"\r\n")
 
@@ -171,15 +175,22 @@ async def test_an_exception_is_in_the_title(opened, files: Path):
     )
 
 
+async def test_words_of_any_kind_harm_nothing(opened, files: Path):
+    contents = {"boot.py": "print('x' + 'é' * 600)", "code.py": "raise ValueError('a\\nb: \\xe9\\udc80')"}
+    console = await opened(with_files(files, contents))
+    answer = await console.until(PRESS_ANY_KEY)
+    assert title("1@code.py ValueError") + WAITING in answer
+    # Cut in the middle of a character.
+    assert len((files / "boot_out.txt").read_bytes()) == 512
+
+
 async def test_ctrl_c_drops_what_came_behind_it(opened, files: Path):
     console = await opened(with_files(files, {"code.py": "print('on')\nwhile True: pass"}))
     await console.until(b"on\r\n")
     answer = await console.say(b"\r\x03\r\x01", PRESS_ANY_KEY)
-    assert answer.endswith(
-        b'File "code.py", line 2, in <module>\r\nKeyboardInterrupt: \r\n'
-        + title("2@code.py KeyboardInterrupt")
-        + WAITING
-    )
+    match = re.search(rb'File "code.py", line (\d), in <module>\r\nKeyboardInterrupt: \r\n', answer)
+    assert match
+    assert answer.endswith(match[0] + title(f"{match[1].decode()}@code.py KeyboardInterrupt") + WAITING)
     assert await console.say(b"\r\x01", RAW) == FRIENDLY + TO_RAW
 
 
@@ -264,8 +275,27 @@ async def test_in_the_repl_and_switched_off_saving_starts_nothing(opened, files:
     answer = await console.say(b"\x02\x04", PRESS_ANY_KEY)
     assert CLEAR + b"Auto-reload is off.\r\n" + ran("code.py", b"two\r\n") in answer
     (files / "code.py").write_text("print('three')")
+    await asyncio.sleep(QUIET + 3 * LOOK_INTERVAL)
+    assert not console.seen
     assert await console.say(b"x", PROMPT) == FRIENDLY
 
 
-async def test_what_a_paste_says_of_a_syntax_error(raw: Console):
-    assert (await raw.say(b"\x05A\x01x=)\x04", b"\x04>")).endswith(SYNTAX)
+async def test_what_is_typed_while_a_reload_is_due_is_ignored(opened, files: Path):
+    console = await opened(with_files(files, {"code.py": "print('one')\nwhile True: pass"}))
+    await console.until(b"one\r\n")
+    (files / "code.py").write_text("print('two')")
+    console.link.write(b"x")
+    await console.until(PRESS_ANY_KEY)
+    assert await console.say(b"\x04", PRESS_ANY_KEY) == (
+        SOFT_REBOOT + START + ran("code.py", b"two\r\n") + WAITING
+    )
+
+
+async def test_the_reset_button_is_sooner_than_a_reload(opened, files: Path):
+    console = await opened(with_files(files, {"code.py": "print('one')\nwhile True: pass"}))
+    await console.until(b"one\r\n")
+    (files / "code.py").write_text("print('two')")
+    await console.link.reset_board()
+    assert await console.until(PRESS_ANY_KEY) == START + ran("code.py", b"two\r\n") + WAITING
+    await asyncio.sleep(QUIET + 3 * LOOK_INTERVAL)
+    assert not console.seen

@@ -16,10 +16,15 @@ from devsession import (
     DeviceSessionManager,
     Reset,
     connect,
+    link,
     probe,
 )
+from devsession.board.board import Board
 from devsession.board.rescue import rescue
 from devsession.board.resets import Ran
+from devsession.transport.fault_plan import Fault, FaultKind
+from devsession.transport.faults import FaultyTransport
+from devsession.transport.recording import Direction
 
 URL = "sim:circuitpython"
 WRITABLE = "sim:circuitpython?drive=off"
@@ -258,3 +263,16 @@ def test_on_the_command_line():
     assert (info["implementation"], info["keeps_vm"]) == ("circuitpython", False)
     assert "CircuitPython 9.2.1" in devsession("-b", URL, "doctor")
     assert devsession("-b", URL, "rtc").startswith("20")
+
+
+@pytest.mark.parametrize("step", [1, 2, 7])
+async def test_titles_that_come_in_pieces_are_taken_out(tmp_path: Path, step: int):
+    (tmp_path / "code.py").write_text("print('code')")
+    (tmp_path / "repl.py").write_text("print('repl')")
+    cuts = [Fault(FaultKind.SPLIT, Direction.DOWN, at) for at in range(1, 1200, step)]
+    async with Board(FaultyTransport(link(f"{URL}?root={tmp_path}"), cuts)) as board:
+        assert await board.eval("6 * 7") == 42
+        printed = (await board.reset(Reset.SOFT)).printed
+        assert "repl.py output:\r\nrepl\r\n" in printed
+        assert "\x1b]" not in printed
+        assert "\N{SNAKE}" not in printed
