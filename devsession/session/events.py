@@ -27,7 +27,7 @@ class Events(AsyncIterator[Event]):
 
     def __init__(self, board: Board, namespace: int, limit: int) -> None:
         if not isinstance(limit, int) or limit < 1:
-            raise UsageError(f"{limit!r} events are too few to keep, or no number of them", phase="events")
+            raise UsageError(f"{limit!r} is no number of events to keep: an int from 1", phase="events")
         self.dropped = 0
         self._board = board
         self._namespace = namespace

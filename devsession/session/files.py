@@ -67,6 +67,11 @@ class DeviceFiles:
         self._session.check()
         self._metadata.forget()
 
+    async def place(self, path: AnyPath) -> str:
+        """Return a path that leads to the same place when the board's current directory is another; raises UsageError for what is none."""
+        _, path = await self._access.settle(path)
+        return path
+
     def looking(self) -> AbstractContextManager[object]:
         """Have the next exec of the block counted as one that leaves files alone."""
         return self._metadata.looking()

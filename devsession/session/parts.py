@@ -68,8 +68,9 @@ class Parts:
         One turn more than ``files.write``, whose errors it raises too. Raises DeviceError with errno 17 (FileExistsError in Python) where
         something is already, and leaves that alone. A write that fails leaves nothing, one that is cancelled nothing after the session.
         """
-        path, content = paths.checked(path), checked_content(content)
-        if await self._session.files.exists(path):
+        content = checked_content(content)
+        place = await self._session.files.place(path)
+        if await self._session.files.exists(place):
             raise DeviceError(
                 "OSError",
                 f"[Errno 17] EEXIST: {path}",
@@ -77,9 +78,9 @@ class Parts:
                 board=self._session.url,
                 hint="a temporary file is a new one: take another path, or remove what is there",
             )
-        held = self._session.push_on_board("temporary file", _REMOVE_FILE.format(written(path)))
+        held = self._session.push_on_board("temporary file", _REMOVE_FILE.format(written(place)))
         try:
-            await self._session.files.write(path, content)
+            await self._session.files.write(place, content)
         except DeviceError:
             await self._session.release(held)
             raise
@@ -87,8 +88,9 @@ class Parts:
 
     async def temporary_directory(self, path: str) -> str:
         """Make a directory on the board and return its path; it is removed at the end, with everything in it."""
-        await self._session.exec_own(f"__import__('os').mkdir({written(paths.checked(path))})")
-        self._session.push_on_board("temporary directory", _REMOVE_TREE.format(written(path)))
+        place = await self._session.files.place(path)
+        await self._session.exec_own(f"__import__('os').mkdir({written(place)})")
+        self._session.push_on_board("temporary directory", _REMOVE_TREE.format(written(place)))
         return path
 
 

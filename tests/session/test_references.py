@@ -138,6 +138,14 @@ async def test_a_temporary_file_that_cannot_be_written_leaves_nothing(manager: D
     assert await manager.board.eval("__import__('os').listdir('/')") == []
 
 
+async def test_temporary_files_are_found_again_from_another_directory(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        assert await session.part.temporary_file("t", b"x") == "t"
+        await session.part.temporary_directory("work")
+        await session.exec("import os; os.mkdir('/other'); os.chdir('/other')")
+    assert await manager.board.eval("__import__('os').listdir('/')") == ["other"]
+
+
 async def test_a_handle_is_neither_iterated_over_nor_assigned_to(manager: DeviceSessionManager):
     async with manager.session() as session:
         ref = await session.ref("[1, 2]")

@@ -83,7 +83,7 @@ INTERNAL: dict[type, set[str]] = {
     },
     devsession.DeviceSessionManager: {"before_call", "board_home", "hold", "use", "widths"},
     devsession.Running: {"when_over"},
-    files.DeviceFiles: {"looking"},
+    files.DeviceFiles: {"looking", "place"},
     deployed.Deployed: DEPLOYED,
     deployed.DeployedFunction: DEPLOYED,
     generators.DeployedGenerator: DEPLOYED,
