@@ -127,7 +127,7 @@ class Programs:
         priority: int = 0,
     ) -> AsyncGenerator[str, None]:
         """Run a program in this session's namespace and yield what it prints; as ``Board.stream``."""
-        self._use()
+        self._use(priority)
         program, push = await self._preparation.before_program(program)
         printed = self._board.stream(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
