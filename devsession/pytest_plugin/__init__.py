@@ -81,7 +81,10 @@ def board_session(
     request: pytest.FixtureRequest, board_manager: DeviceSessionManager, _devsession_ready: None
 ) -> Iterator[DeviceSession]:
     """A session of the test's own on ``board``: its names are not seen by other tests, and what it holds is given back at the end."""
-    with board_manager.session(request.node.name) as session:
+    from devsession.session.checks import LONGEST_NAME
+
+    # Ids of parameters may be longer than names of sessions.
+    with board_manager.session(request.node.name[:LONGEST_NAME]) as session:
         yield session
 
 

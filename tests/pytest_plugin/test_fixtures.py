@@ -17,6 +17,15 @@ def test_names_of_another_test_are_not_seen(board, board_session):
     assert (outcome.code, outcome.passed) == (0, 2), outcome
 
 
+def test_a_long_id_of_a_parameter_is_no_trouble(run: Run):
+    outcome = run("""
+@pytest.mark.parametrize("text", ["x" * 300, "é" * 90])
+def test_one(board_session, text):
+    assert board_session.eval("1") == 1
+""")
+    assert (outcome.code, outcome.passed) == (0, 2), outcome
+
+
 def test_a_board_is_kept_for_a_module_or_as_asked(run: Run):
     source = """
 def test_one(board):
