@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from devsession.board.deadline import Deadline
 from devsession.board.log import log
 from devsession.board.turnstile import Turnstile
-from devsession.errors import DeadlineError, DevsessionError, LinkClosedError
+from devsession.errors import DeadlineError, DevsessionError, LinkClosedError, UsageError
 
 _T = TypeVar("_T")
 
@@ -51,7 +51,8 @@ class Turns:
         self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0, owner: int = 0
     ) -> asyncio.Task[_T]:
         """Return at once the task that does ``work`` when it is its turn; ``owner`` says whose it is, for ``stop``."""
-        task = asyncio.get_running_loop().create_task(self._conduct(work, deadline, priority))
+        conducted = self._conduct(work, deadline, checked_priority(priority))
+        task = asyncio.get_running_loop().create_task(conducted)
         self._tasks[task] = owner
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
         return task
@@ -87,3 +88,10 @@ class Turns:
             return await work()
         finally:
             self._turnstile.release()
+
+
+def checked_priority(priority: int) -> int:
+    """Return a priority among those who wait for the board; raises UsageError for what is none."""
+    if not isinstance(priority, int):
+        raise UsageError(f"a priority is an int, the higher the sooner, not {priority!r}", phase="queue")
+    return priority

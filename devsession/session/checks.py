@@ -23,13 +23,6 @@ def checked_session_name(name: str) -> str:
     return name
 
 
-def checked_priority(priority: int) -> int:
-    """Return a priority among those who wait for the board; raises UsageError for what is none."""
-    if not isinstance(priority, int):
-        raise UsageError(f"a priority is an int, the higher the sooner, not {priority!r}", phase="session")
-    return priority
-
-
 def checked_operation(operation: _F) -> _F:
     """Return a function that is to be called with a session; raises UsageError for what is none."""
     if not callable(operation):

@@ -11,12 +11,12 @@ from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.deadline import Deadline
 from devsession.board.programs import NAMELESS
+from devsession.board.turns import checked_priority
 from devsession.errors import DeviceError, DeviceResetError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.methods.method import Method
 from devsession.protocol.source import bytes_literal
 from devsession.session import homes
-from devsession.session.checks import checked_priority
 from devsession.session.homes import BoardHome, Home
 from devsession.session.locating import located
 from devsession.session.references import Path, expression_of, session_of

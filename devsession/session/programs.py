@@ -15,8 +15,8 @@ from devsession.board.execution import Execution
 from devsession.board.expect import Expected, Patterns
 from devsession.board.programs import expression_job
 from devsession.board.running import Running
+from devsession.board.turns import checked_priority
 from devsession.errors import DevsessionError, SessionEndedError
-from devsession.session.checks import checked_priority
 from devsession.session.cleanup import CleanupStack, Held
 from devsession.session.device import checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources

@@ -310,3 +310,9 @@ async def test_a_deleted_helper_is_noticed(board: Board):
     with pytest.raises(DeviceResetError):
         await board.exec("y = 1")
     assert await board.eval("x") == 1
+
+
+async def test_a_priority_is_a_number_also_when_nobody_waits(board: Board):
+    with pytest.raises(UsageError, match="a priority is an int"):
+        await board.exec("1", priority="a")  # type: ignore[arg-type]
+    assert await board.eval("1") == 1
