@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Never
 
-from devsession.errors import DeviceResetError, UsageError
+from devsession.errors import DeviceError, DeviceResetError, UsageError
 from devsession.session.cleanup import Held, ResourceState
 
 if TYPE_CHECKING:
@@ -89,9 +89,14 @@ class Ref(Path):
         async def make() -> None:
             await session.exec_own(f"globals().setdefault({_TABLE},{{}})[{number}]={expression}")
 
-        await make()
-        code = f"{cleanup.format(kept)}\n" if cleanup else ""
-        held = session.push_on_board(kind, f"{code}del {kept}")
+        # Held before it is made: should that be cancelled, nobody knows whether it is there.
+        code = f"{cleanup.format(kept)};" if cleanup else ""
+        held = session.push_on_board(kind, f"if {number} in globals().get({_TABLE},()):{code}del {kept}")
+        try:
+            await make()
+        except DeviceError:
+            await session.release(held)
+            raise
         held.make_again = make if again else None
         return cls(session, kept, held)
 

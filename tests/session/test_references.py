@@ -216,3 +216,25 @@ async def test_a_callback_may_be_any_expression(manager: DeviceSessionManager):
     async with manager.session() as session:
         await session.part.timer("lambda t: print('tick')  # often", period=5)
         await session.expect("tick")
+
+
+async def test_a_pin_whose_making_was_cancelled_is_given_back(manager: DeviceSessionManager):
+    await manager.board.exec("import machine")
+    async with manager.session() as session:
+        await session.exec("import machine\nclass Thing:\n def off(self): machine.off = True\n")
+        await session.exec("def late():\n machine.made = t = Thing()\n return t")
+        making = asyncio.create_task(Ref.make(session, "late()", "{0}.off()"))
+        await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert [held.type for held in session.resources] == ["reference"]
+    made, off = await manager.board.eval("(hasattr(machine, 'made'), hasattr(machine, 'off'))")
+    assert made == off
+
+
+async def test_what_could_not_be_made_is_not_held(manager: DeviceSessionManager):
+    async with manager.session() as session:
+        with pytest.raises(DeviceError, match="ZeroDivisionError"):
+            await session.ref("1/0")
+        assert session.resources == ()
