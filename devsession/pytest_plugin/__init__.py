@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from devsession.pytest_plugin.options import MARKERS, MODE, add_options, given, header, scope
+from devsession.pytest_plugin.options import MARKERS, add_options, check_options, header, scope
 
 if TYPE_CHECKING:
     from devsession.pytest_plugin.config import DevsessionConfig
@@ -100,7 +100,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Add the markers, and see to it that options are right before anything runs."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
-    given(config, MODE)
+    check_options(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -121,8 +121,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     metafunc.parametrize(LEASE, [pytest.param(requirement, id=pytest.HIDDEN_PARAM)], indirect=True)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what no board can ever run; with ``--devsession-strict`` it becomes an error."""
+    """Skip what no board can ever run, of what was not deselected; with ``--devsession-strict`` it becomes an error."""
     asking = [item for item in items if isinstance(item, pytest.Function) and LEASE in item.fixturenames]
     for item in asking:
         if item.get_closest_marker(_RESET) and READY not in item.fixturenames:

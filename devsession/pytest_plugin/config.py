@@ -19,10 +19,10 @@ from devsession.pytest_plugin.options import (
     MODE,
     RECOVERY,
     STRICT,
-    TIMEOUT,
     given,
     given_several,
     is_given,
+    seconds,
 )
 
 _KEYS = {"url", "tags"}
@@ -61,10 +61,7 @@ def read(config: pytest.Config) -> DevsessionConfig:
     """
     mode = given(config, MODE)
     locks = given(config, LOCKS)
-    try:
-        timeout = float(given(config, TIMEOUT))
-    except ValueError as error:
-        raise pytest.UsageError(f"{TIMEOUT.flagged}: {error}") from error
+    timeout = seconds(config)
     try:
         boards = listed(config) or (() if mode == "off" else _found(mode))
     except DevsessionError as error:

@@ -50,7 +50,7 @@ class Leased:
 class Lease:
     """The boards of a lease; ``wait`` is how many seconds it took to get them, ``is_suspect`` is set when a test failed on them.
 
-    ``epochs`` is how often each was seen to start anew before the last test.
+    ``epochs`` is how often each had been seen to start anew when it began.
     """
 
     requirement: Requirement
@@ -60,13 +60,12 @@ class Lease:
     epochs: list[int] = field(default_factory=list)
 
     def is_sound(self) -> bool:
-        """Whether all boards are there; after a failed test they are asked, and must not have started anew in it.
+        """Whether all boards are there; after a failed test they are asked, and must not have started anew since the lease began.
 
         A board that did lost what fixtures had prepared on it: they are set up again with the next lease.
         """
         suspect, self.is_suspect = self.is_suspect, False
-        epochs, self.epochs = self.epochs, self.epochs_now()
-        if suspect and epochs != self.epochs:
+        if suspect and self.epochs != self.epochs_now():
             return False
         return all(_answers(each.manager, suspect=suspect) for each in self.boards)
 

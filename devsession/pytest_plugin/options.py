@@ -5,6 +5,7 @@ An option can be given on the command line, in the environment, and in pytest's 
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any, Literal, NamedTuple
 
@@ -104,6 +105,35 @@ def add_options(parser: pytest.Parser) -> None:
         group.addoption(option.flagged, dest=option.ini, default=None, help=option.help, **how)
         kind: Literal["linelist", "string"] = "linelist" if option.several else "string"
         parser.addini(option.ini, option.help, type=kind, default=None)
+
+
+def check_options(config: pytest.Config) -> None:
+    """Raise pytest.UsageError for options that cannot be, before anything runs: in workers nobody would see it."""
+    for option in OPTIONS:
+        if not (option.several or option.flag):
+            given(config, option)
+    is_given(config, STRICT)
+    seconds(config)
+    if given(config, INVENTORY):
+        from devsession.errors import DevsessionError
+        from devsession.pytest_plugin.config import listed
+
+        try:
+            listed(config)
+        except DevsessionError as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def seconds(config: pytest.Config) -> float:
+    """Return how long to wait for a board, in seconds; raises pytest.UsageError for what is no time."""
+    text = given(config, TIMEOUT)
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found < math.inf:
+        raise pytest.UsageError(f"{TIMEOUT.flagged}: {text!r} is no time in seconds")
+    return found
 
 
 def given(config: pytest.Config, option: Option) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from devsession.errors import DevsessionError, LinkError, PoolError, RecoveryError, SimulatorError
@@ -9,6 +11,7 @@ from devsession.pytest_plugin.leasing import Lease
 
 # How much of a board's output a report has, the last of it: bytes.
 OUTPUT_SHOWN = 16 * 1024
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Trouble that is not the program's: a test that meets it in its own body fails, with a property that tells.
 TROUBLE = (LinkError, PoolError, RecoveryError, SimulatorError)
 
@@ -38,6 +41,8 @@ def add_output(
         _, printed = each.manager.board.output.since(begin)
         if printed:
             text = printed[-OUTPUT_SHOWN:].decode("utf-8", "backslashreplace")
+            # A report goes to a terminal: what a board prints does not get there unfiltered.
+            text = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text.replace("\r\n", "\n"))
             item.add_report_section("call", f"stdout of board {each.known.name}", text)
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+# More boards than any test has at hand.
+MOST = 100
 _KNOWN = {"requires", "firmware", "count", "roles"}
 
 
@@ -70,16 +72,35 @@ def _check(mark: pytest.Mark, where: str) -> None:
         raise pytest.UsageError(
             f"{where}: the marker devsession takes {', '.join(sorted(_KNOWN))} by name, not {unknown or mark.args}"
         )
+    for given in (mark.kwargs.get("requires", ()), *_values(mark.kwargs.get("roles", {}))):
+        if not _are_words(given):
+            raise pytest.UsageError(f"{where}: features are words, or a list of them, not {given!r}")
+    if not isinstance(mark.kwargs.get("firmware", ""), str):
+        raise pytest.UsageError(
+            f"{where}: firmware is text such as '>=1.24', not {mark.kwargs['firmware']!r}"
+        )
     count, roles = mark.kwargs.get("count", 1), mark.kwargs.get("roles", {})
     if (
         not isinstance(count, int)
-        or count < 1
+        or not 1 <= count <= MOST
         or not isinstance(roles, dict)
         or (roles and "count" in mark.kwargs)
     ):
         raise pytest.UsageError(
-            f"{where}: count is a number from 1 on, roles a dict, and only one of them is given"
+            f"{where}: count is a number from 1 to {MOST}, roles a dict, and only one of them is given"
         )
+
+
+def _values(roles: Any) -> list[Any]:
+    return list(roles.values()) if isinstance(roles, dict) else []
+
+
+def _are_words(given: Any) -> bool:
+    if isinstance(given, str):
+        return bool(given.strip())
+    return isinstance(given, list | tuple | set | frozenset) and all(
+        isinstance(each, str) and each.strip() for each in given
+    )
 
 
 def _words(given: Any) -> tuple[str, ...]:
