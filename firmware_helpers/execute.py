@@ -21,13 +21,13 @@ def y(k,n,m,s,d,q):
         g=h.get(q)
         if g is None:g=h[q]={'__name__':'__main__'}
     # the first exec of an attach tells the free heap; the line end shows whether this port cooks them
-    if c[0]!=k:c[2]=mem_free()<16384
+    if c[0]!=k:c[2]=mem_free()
     # a small heap is soon in pieces too small for the compiler
-    if c[2]:
+    if c[2]<16384:
         collect()
-        c[2]=mem_free()<16384
+        c[2]=mem_free()
     if m>2 and c[0]==k:P('\x1e%x.B'%k,end='\x1f')
-    else:w(k,n,'S','' if c[0]==k else S(mem_free()),'\n')
+    else:w(k,n,'S','' if c[0]==k else S(c[2]),'\n')
     return g
 def x(k,n,m,s,d=0,q=0):
     # the call of a method has its key and arguments for m, the check for s

@@ -21,7 +21,8 @@ EMITTER = "devsession_helper"
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
 # How it begins. Before anything is made that stays: it would lie in the middle of what little heap there is.
-ROOM = "if(lambda g:g.mem_free()<9999 and(g.collect(),g.mem_free())[1]<9999)(__import__('gc')):raise MemoryError\n"
+# Asking for the memory is quicker than asking how much there is: that looks at the whole heap.
+ROOM = "bytearray(9999)\n"
 # The namespace of programs that belong to no session: __main__.
 MAIN = 0
 # String literals up to this length are interned by MicroPython's parser (MICROPY_ALLOC_PARSE_INTERN_STRING_LEN), up to 1.19 bytes too.
