@@ -372,8 +372,8 @@ async def test_what_devsession_itself_imports_is_not_checked(manager: DeviceSess
         assert await level(pin) == 2
         await session.part.timer("lambda t: print('tick')", period=5)
         await session.expect("tick")
-        await session.part.temporary_directory("/work")
-        await session.part.temporary_file("/work/t", b"x")
+        await session.part.temporary_directory("/place")
+        await session.part.temporary_file("/place/t", b"x")
         await session.device.define("numbers", array.array("b", [3]))
         numbers = await session.ref("numbers")
         assert await numbers.extend(array.array("b", [4])) is None
