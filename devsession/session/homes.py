@@ -6,11 +6,11 @@ and a method that is there already is never sent again, whoever sent it.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import base64
 import secrets
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Protocol
 
 from devsession.board.board import Board
 from devsession.errors import DeviceError, UsageError
@@ -25,39 +25,8 @@ TABLE = f"__import__('__main__').{HELPER}_h['h']"
 _RUN = "(lambda m,c:(m.new_event_loop(),m.run(c))[1])(__import__('asyncio'),{}(*a,**k))"
 
 
-class Home(Protocol):
-    """A place for methods on a board."""
-
-    def add(self, method: Method) -> None:
-        """Know that the method is one of those that live here."""
-
-    def key(self, method: Method) -> str:
-        """Return what the method is called by."""
-
-    def is_known(self, method: Method) -> bool:
-        """Whether the method was seen on the board in its present life."""
-
-    def found(self, method: Method) -> None:
-        """Know that the method is there."""
-
-    def missed(self, method: Method) -> None:
-        """Know that the method is not there."""
-
-    def calling(self, method: Method) -> AbstractAsyncContextManager[None]:
-        """Return what a call is made in: it does before what has to be done, and sees to it that nothing undoes it meanwhile."""
-
-    async def ensure(self, method: Method) -> None:
-        """See to it that the method is on the board."""
-
-    async def evict(self, method: Method) -> int:
-        """Have the board forget the method, and return how many bytes of its heap that gave back."""
-
-    async def deploy(self, method: Method) -> None:
-        """Send the method, unless it is known to be there."""
-
-
-class BoardHome:
-    """The methods of a board, shared by all who use it; what is known of them is forgotten when the board starts anew."""
+class Home(abc.ABC):
+    """A place for methods on a board; what is known of them is forgotten when the board starts anew."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -66,17 +35,33 @@ class BoardHome:
         self._gone: dict[str, Method] = {}
         self._deploying = asyncio.Lock()
 
+    @abc.abstractmethod
+    def key(self, method: Method) -> str:
+        """Return what the method is called by."""
+
+    @abc.abstractmethod
+    def calling(self, method: Method) -> AbstractAsyncContextManager[None]:
+        """Return what a call is made in: it does before what has to be done, and sees to it that nothing undoes it meanwhile."""
+
+    @abc.abstractmethod
+    async def ensure(self, method: Method) -> None:
+        """See to it that the method is on the board."""
+
+    @abc.abstractmethod
+    async def evict(self, method: Method) -> int:
+        """Have the board forget the method, and return how many bytes of its heap that gave back."""
+
+    @abc.abstractmethod
+    async def deploy(self, method: Method) -> None:
+        """Send the method, unless it is known to be there."""
+
     def add(self, method: Method) -> None:
-        """Know that the method is one of the board's."""
+        """Know that the method is one of those that live here."""
         self._own.add(method)
 
     def has(self, method: Method) -> bool:
-        """Whether the method is one of the board's."""
+        """Whether the method is one of those that live here."""
         return method in self._own
-
-    def key(self, method: Method) -> str:
-        """Return what the method is called by: the same for all who have the same text."""
-        return key_of(method.digest)
 
     def is_known(self, method: Method) -> bool:
         """Whether the method was seen on the board in its present life."""
@@ -90,6 +75,11 @@ class BoardHome:
         """Know that the method is not there: it was never sent, or somebody had the board forget it."""
         self._known.pop(self.key(method), None)
 
+    @property
+    def has_gone(self) -> bool:
+        """Whether something of it went when the board started anew."""
+        return bool(self._gone)
+
     def forget(self) -> None:
         """Know nothing any more: the board started anew."""
         self._gone.update(self._known)
@@ -100,6 +90,14 @@ class BoardHome:
         gone, self._gone = self._gone, {}
         for method in gone.values():
             await self.deploy(method)
+
+
+class BoardHome(Home):
+    """The methods of a board, shared by all who use it."""
+
+    def key(self, method: Method) -> str:
+        """Return what the method is called by: the same for all who have the same text."""
+        return key_of(method.digest)
 
     def calling(self, method: Method) -> AbstractAsyncContextManager[None]:
         """Look only whether it could be sent: another process may have done that, and a call shows it. Raises UsageError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator
@@ -13,15 +12,15 @@ from devsession.errors import DeviceError, UsageError
 from devsession.methods.method import Method
 from devsession.protocol.source import bytes_literal
 from devsession.session import imports
-from devsession.session.homes import TABLE, BoardHome, any_namespace, entries, key_of, keys_of
+from devsession.session.homes import TABLE, BoardHome, Home, any_namespace, entries, key_of, keys_of
 from devsession.session.locating import refused
 
 # How often what belongs together is sent when the board starts anew meanwhile.
 ATTEMPTS = 2
 
 
-class SessionHome:
-    """The methods of one session; what is known of them is forgotten when the board starts anew.
+class SessionHome(Home):
+    """The methods of one session.
 
     A namespace has one function of a name. Where a session comes to have several of one name, the name is made to stand for the one that is
     needed before each call, and calls of its methods are made one after the other.
@@ -30,13 +29,10 @@ class SessionHome:
     def __init__(
         self, board: Board, board_home: BoardHome, namespace: int, allowed: frozenset[str] | None
     ) -> None:
-        self._board = board
+        super().__init__(board)
         self._board_home = board_home
         self._namespace = namespace
         self._allowed = allowed
-        self._own: set[Method] = set()
-        self._known: dict[str, Method] = {}
-        self._gone: dict[str, Method] = {}
         # Also of what may have been sent: that is not known when sending it was cut short.
         self._sent: set[str] = set()
         # By name the key of the function that it stands for in the namespace; the keys of methods that need nothing more before a call.
@@ -44,54 +40,34 @@ class SessionHome:
         self._ready: set[str] = set()
         self._contested = False
         self._life = 0
-        self._deploying = asyncio.Lock()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys of what was sent."""
         return tuple(sorted(self._sent))
 
-    @property
-    def has_gone(self) -> bool:
-        """Whether something of it went when the board started anew."""
-        return bool(self._gone)
-
     def add(self, method: Method) -> None:
         """Know that the method is one of this session; raises UsageError when it imports what the session's programs may not."""
         if self._allowed is not None:
             imports.check_method(method, self._allowed)
-        self._own.add(method)
+        super().add(method)
 
     def key(self, method: Method) -> str:
         """Return what the method is called by in this session."""
         own = hashlib.blake2s(method.digest + self._namespace.to_bytes(8, "big"), digest_size=8)
         return key_of(own.digest())
 
-    def is_known(self, method: Method) -> bool:
-        """Whether the method is in this session's namespace."""
-        return self.key(method) in self._known
-
-    def found(self, method: Method) -> None:
-        """Know that the method is there."""
-        self._known[self.key(method)] = method
-
     def missed(self, method: Method) -> None:
         """Know that the method is not there."""
-        self._known.pop(self.key(method), None)
+        super().missed(method)
         self._ready.clear()
 
     def forget(self) -> None:
         """Know nothing any more: the board started anew."""
+        super().forget()
         self._life += 1
-        self._gone.update(self._known)
-        for kept in (self._known, self._sent, self._bound, self._ready):
+        for kept in (self._sent, self._bound, self._ready):
             kept.clear()
-
-    async def restore(self) -> None:
-        """Send again what went when the board started anew."""
-        gone, self._gone = self._gone, {}
-        for method in gone.values():
-            await self.deploy(method)
 
     @asynccontextmanager
     async def calling(self, method: Method) -> AsyncGenerator[None]:
