@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from devsession.session.preparation import Preparation
 
 
+_NOTHING = nullcontext()
+
+
 class SessionPhase(enum.Enum):
     """Where a session stands."""
 
@@ -41,7 +44,7 @@ class Programs:
     _preparation: Preparation
 
     def __init__(self, board: Board, name: str, namespace: int) -> None:
-        self.board = self._board = board
+        self.board = board
         self.name = name
         self.phase = SessionPhase.ACTIVE
         self._namespace = namespace
@@ -60,17 +63,13 @@ class Programs:
         self, source: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
     ) -> Execution:
         """Run ``source`` in this session's namespace; as ``Board.exec``. Raises SessionEndedError too."""
-        self._use(priority)
+        self.use(priority)
         self._preparation.check(source)
-        source, push = await self._preparation.before(source)
-        with self._preparation.sending(push):
-            return await self._board.exec(
-                source, timeout=timeout, priority=priority, namespace=self._namespace
-            )
+        return await self.exec_own(source, timeout=timeout, priority=priority)
 
     async def eval(self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0) -> Any:
         """Return the value of an expression in this session's namespace; as ``Board.eval``."""
-        self._use(priority)
+        self.use(priority)
         self._preparation.check(expression)
         return await self.eval_own(expression, timeout=timeout, priority=priority)
 
@@ -83,10 +82,10 @@ class Programs:
         priority: int = 0,
     ) -> Execution:
         """Run a program to its end in this session's namespace; as ``Board.run``, and never raises for the program."""
-        self._use(priority)
+        self.use(priority)
         program, push = await self._preparation.before_program(program)
         with self._preparation.sending(push):
-            execution = await self._board.run(
+            execution = await self.board.run(
                 program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
             )
         if execution.error is not None:
@@ -102,11 +101,11 @@ class Programs:
         priority: int = 0,
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
-        self._use(priority)
+        self.use(priority)
         for before in self._preparation.before_start(program):
             # Those who wait for the board take turns: it runs before what is started next.
-            self._watch(self._board.start(before, priority=priority, namespace=self._namespace))
-        running = self._board.start(
+            self._watch(self.board.start(before, priority=priority, namespace=self._namespace))
+        running = self.board.start(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
         )
         held = self._stack.push(running.stop, kind="program")
@@ -127,9 +126,9 @@ class Programs:
         priority: int = 0,
     ) -> AsyncGenerator[str, None]:
         """Run a program in this session's namespace and yield what it prints; as ``Board.stream``."""
-        self._use(priority)
+        self.use(priority)
         program, push = await self._preparation.before_program(program)
-        printed = self._board.stream(
+        printed = self.board.stream(
             program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
         )
         try:
@@ -145,18 +144,18 @@ class Programs:
         Entering the session does that, and every program before it runs; no turn where there is nothing to do. Raises ProfileError, which
         has the report; what failed is tried again with the next use.
         """
-        self._check()
+        self.check()
         await self._preparation.all()
 
     def use_shared(self, *names: str) -> None:
         """Have shared variables of the manager in the namespace from the next program on, and whenever they change; costs no turn."""
-        self._check()
+        self.check()
         self._preparation.use(*map(checked_name, names))
 
     async def expect(self, patterns: Patterns, timeout: float | None = EXEC_TIMEOUT) -> Expected:
         """Wait until the board prints what matches; as ``Board.expect``, over everything the board prints."""
-        self._check()
-        return await self._board.expect(patterns, timeout)
+        self.check()
+        return await self.board.expect(patterns, timeout)
 
     def events(self, limit: int = EVENTS_KEPT) -> Events:
         """Return the events that come from now on: what the session's programs, threads and callbacks send by themselves, at any time.
@@ -169,17 +168,17 @@ class Programs:
         ``limit`` is how many wait for a slow reader before the oldest are dropped, and counted. Several iterators all get everything, and
         end with the session. After a reset of the board the session's next program finds the name again.
         """
-        self._use()
+        self.use()
         return self._events.new(limit)
 
     # For the contexts
 
     async def perform(self, code: str, *, evaluate: bool = True, timeout: float | None = EXEC_TIMEOUT) -> Any:
         """Run code of devsession's own in the namespace, an expression unless told otherwise; return the value of one."""
-        self._use()
+        self.use()
         if evaluate:
-            return await self._board.eval(code, timeout=timeout, namespace=self._namespace)
-        await self._board.exec(code, timeout=timeout, namespace=self._namespace)
+            return await self.board.eval(code, timeout=timeout, namespace=self._namespace)
+        await self.board.exec(code, timeout=timeout, namespace=self._namespace)
         return None
 
     def checked(self, expression: str) -> str:
@@ -188,46 +187,59 @@ class Programs:
         self._preparation.check(found)
         return found
 
-    async def exec_own(self, source: str) -> None:
-        """As ``exec``, for code of devsession's own: whatever its profile allows, it imports what it needs."""
-        self._use()
+    async def exec_own(
+        self,
+        source: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        within: AbstractContextManager[object] = _NOTHING,
+    ) -> Execution:
+        """As ``exec``, for code of devsession's own: whatever its profile allows, it imports what it needs.
+
+        It is sent ``within`` a context, in which what has to be there before it is not.
+        """
+        self.use()
         source, push = await self._preparation.before(source)
-        with self._preparation.sending(push):
-            await self._board.exec(source, namespace=self._namespace)
+        with self._preparation.sending(push), within:
+            return await self.board.exec(
+                source, timeout=timeout, priority=priority, namespace=self._namespace
+            )
 
     async def eval_own(
-        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, priority: int = 0
+        self,
+        expression: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        priority: int = 0,
+        within: AbstractContextManager[object] = _NOTHING,
     ) -> Any:
-        """As ``eval``, for code of devsession's own."""
-        self._use()
+        """As ``eval``, for code of devsession's own, and as ``exec_own``."""
+        self.use()
         expression, push = await self._preparation.before_value(expression)
-        with self._preparation.sending(push):
-            return await self._board.eval(
+        with self._preparation.sending(push), within:
+            return await self.board.eval(
                 expression, timeout=timeout, priority=priority, namespace=self._namespace
             )
 
     async def exec_quietly(self, source: str) -> None:
         """As ``exec_own``, for what leaves files alone."""
-        self._use()
-        source, push = await self._preparation.before(source)
-        with self._preparation.sending(push), self.files.looking():
-            await self._board.exec(source, namespace=self._namespace)
+        await self.exec_own(source, within=self.files.looking())
 
     async def eval_quietly(self, expression: str) -> Any:
         """As ``eval_own``, for what leaves files alone."""
-        self._use()
-        expression, push = await self._preparation.before_value(expression)
-        with self._preparation.sending(push), self.files.looking():
-            return await self._board.eval(expression, namespace=self._namespace)
+        return await self.eval_own(expression, within=self.files.looking())
 
-    def _use(self, priority: int = 0) -> None:
-        self._check()
+    def use(self, priority: int = 0) -> None:
+        """Know that there is something to give back on the board; raises SessionEndedError, and UsageError for what is no priority."""
+        self.check()
         checked_priority(priority)
         self._used = True
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raise SessionEndedError when the session has ended."""
         if self.phase is not SessionPhase.ACTIVE:
-            raise SessionEndedError(f"session {self.name} has ended", board=self._board.url)
+            raise SessionEndedError(f"session {self.name} has ended", board=self.board.url)
 
     def _watch(self, running: Running) -> None:
         """See a program of our own to its end; what it fails with, the next one tells."""

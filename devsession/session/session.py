@@ -82,7 +82,7 @@ class DeviceSession(Programs):
         self.part = Parts(self)
         self.files = DeviceFiles(self, commons.files)
         self._preparation = Preparation(self, commons.variables, profile)
-        self._home = SessionHome(self._board, commons.home, namespace, self._preparation.allowed)
+        self._home = SessionHome(self.board, commons.home, namespace, self._preparation.allowed)
         self.executor = Executor(self._home, self, self._started)
         self.method, self.thread = self.executor.method, self.executor.thread
 
@@ -105,7 +105,7 @@ class DeviceSession(Programs):
         return self._preparation.report
 
     async def __aenter__(self) -> Self:
-        self._check()
+        self.check()
         try:
             await self.prepare()
         except BaseException as error:
@@ -141,7 +141,7 @@ class DeviceSession(Programs):
 
     async def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""
-        self._check()
+        self.check()
         ready = resource.initialise()
         if ready is not None:
             await ready
@@ -153,7 +153,7 @@ class DeviceSession(Programs):
         What it raises then is among what the session's end raises; what it raised before is for those who await the task.
         """
         try:
-            self._check()
+            self.check()
         except SessionEndedError:
             work.close()
             raise
@@ -163,12 +163,12 @@ class DeviceSession(Programs):
 
     def push_cleanup(self, function: Callable[[], Any]) -> Held:
         """Have ``function``, plain or async, called at the end, before what was registered earlier is cleaned up."""
-        self._check()
+        self.check()
         return self._stack.push(function)
 
     def push_on_board(self, kind: str, code: str) -> Held:
         """Have ``code`` run on the board at the end, unless the board has started anew by then."""
-        self._check()
+        self.check()
         return self._stack.push(lambda: self._run_at_end(code), kind=kind, on_board=True)
 
     async def release(self, held: Held) -> None:
@@ -198,25 +198,17 @@ class DeviceSession(Programs):
     @property
     def url(self) -> str:
         """The board's URL."""
-        return self._board.url
-
-    def check(self) -> None:
-        """Raise SessionEndedError when the session has ended."""
-        self._check()
+        return self.board.url
 
     async def ready(self) -> None:
         """Apply the profile, if that has not been done since the board started."""
         await self._preparation.ready()
 
-    def use(self) -> None:
-        """Raise SessionEndedError when the session has ended; else there is something to give back on the board."""
-        self._use()
-
     async def before_call(self) -> None:
         """Bring what the session's programs are to find, for a method that is about to run."""
         if self.phase is SessionPhase.ACTIVE:
             await self._preparation.all()
-            await self._board.equip(self._namespace)
+            await self.board.equip(self._namespace)
 
     def hold(self, cleanup: Callable[[], Awaitable[None]], kind: str) -> Callable[[], None]:
         """Have ``cleanup`` awaited at the end, unless the board has started anew by then; returns what takes it back."""
@@ -234,7 +226,7 @@ class DeviceSession(Programs):
             await self._preparation.all()
             await self._home.restore()
             await self._stack.restore()
-        await self._board.equip(self._namespace)
+        await self.board.equip(self._namespace)
 
     def board_started_anew(self) -> None:
         """Know that the namespace and all that was on the board is gone."""
@@ -244,14 +236,14 @@ class DeviceSession(Programs):
         self._preparation.board_started_anew()
 
     async def _run_at_end(self, code: str) -> None:
-        await self._board.clean_up(code, namespace=self._namespace, timeout=CLEANUP_TIMEOUT)
+        await self.board.clean_up(code, namespace=self._namespace, timeout=CLEANUP_TIMEOUT)
 
     async def _end(self) -> None:
         self.phase = SessionPhase.ENDING
         try:
             if self._namespace:
-                ended = SessionEndedError(f"session {self.name} has ended", board=self._board.url)
-                await self._board.stop(self._namespace, ended)
+                ended = SessionEndedError(f"session {self.name} has ended", board=self.board.url)
+                await self.board.stop(self._namespace, ended)
             failures = await self._stack.unwind()
             failures += await self._drop()
         finally:
@@ -266,7 +258,7 @@ class DeviceSession(Programs):
         if not self._used or not (self._namespace or self._home.keys):
             return []
         try:
-            self.given_back = await self._board.drop(self._namespace, self._home.keys)
+            self.given_back = await self.board.drop(self._namespace, self._home.keys)
         except LinkError:
             # The board is gone, and the namespace with it.
             return []
