@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
+
+from devsession.transport.waiters import Waiters
 
 # How much is kept; the oldest goes first. Pieces are bounded too: a board that prints byte by byte would take 100 times the memory.
 OUTPUT_KEPT = 10 * 1024 * 1024
@@ -33,7 +34,7 @@ class OutputLog:
     def __init__(self, limit: int = OUTPUT_KEPT) -> None:
         self._pieces: deque[Printed] = deque()
         self._limit = limit
-        self._readers: set[asyncio.Future[None]] = set()
+        self._readers = Waiters()
         self.dropped = 0
         self.end = 0
 
@@ -83,18 +84,11 @@ class OutputLog:
 
     def wake(self) -> None:
         """Have those who wait look again."""
-        for reader in self._readers:
-            if not reader.done():
-                reader.set_result(None)
+        self._readers.wake()
 
     async def changed(self) -> None:
         """Wait until something comes, or the link ends."""
-        reader = asyncio.get_running_loop().create_future()
-        self._readers.add(reader)
-        try:
-            await reader
-        finally:
-            self._readers.discard(reader)
+        await self._readers.wait()
 
     async def follow(self, over: Callable[[], bool], position: int) -> AsyncGenerator[Printed]:
         """Yield what comes after the first ``position`` bytes, until ``over()``; a reader who is too slow misses the oldest."""

@@ -14,6 +14,7 @@ from collections import deque
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError
 from devsession.transport.base import CLOSE_TIMEOUT, CONTROLLED, Flow, Receiver, Transport
+from devsession.transport.waiters import Waiters
 
 # One read: larger buffers make the allocator grow and trim the heap at every read, which doubles the round trip.
 READ_SIZE = 64 * 1024
@@ -34,7 +35,7 @@ class DescriptorTransport(Transport):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: deque[memoryview] = deque()
         self._unsent = 0
-        self._drains: set[asyncio.Future[None]] = set()
+        self._drains = Waiters()
         self._end: LinkError | None = None
 
     @abc.abstractmethod
@@ -89,13 +90,7 @@ class DescriptorTransport(Transport):
         while self._unsent:
             if self._end is not None:
                 raise self._end
-            # One future for each who waits: a shared one would need a shield, which costs bulk writes a fifth of their speed.
-            drained = asyncio.get_running_loop().create_future()
-            self._drains.add(drained)
-            try:
-                await drained
-            finally:
-                self._drains.discard(drained)
+            await self._drains.wait()
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Send what is queued for at most ``timeout`` seconds, then close."""
@@ -162,7 +157,7 @@ class DescriptorTransport(Transport):
             self._queue.popleft()
         assert self._loop is not None
         self._loop.remove_writer(self._fd)
-        self._wake_drains()
+        self._drains.wake()
 
     def _send(self, view: memoryview) -> int:
         try:
@@ -195,10 +190,5 @@ class DescriptorTransport(Transport):
             self._release(fd)
         finally:
             # Whatever becomes of the descriptor, nobody waits for ever.
-            self._wake_drains()
+            self._drains.wake()
             self._loop.call_soon(self._receiver.connection_lost, told)
-
-    def _wake_drains(self) -> None:
-        for drained in self._drains:
-            if not drained.done():
-                drained.set_result(None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError, PortBusyError, PortNotFoundError
 from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, Receiver, Transport
 from devsession.transport.pins import Pins
+from devsession.transport.port_lines import PortLines
 from devsession.transport.ports import identity_at
 
 if TYPE_CHECKING:
@@ -20,36 +20,6 @@ _BAUDRATE = 115200
 
 # Seconds between two looks at what the driver has yet to send.
 _POLL = 0.0025
-
-
-class PolledLines:
-    """The modem lines of a port that pyserial holds; after it was closed they raise LinkError."""
-
-    def __init__(self, port: Serial, url: str) -> None:
-        self._port = port
-        self._url = url
-
-    def set(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Set the lines, DTR before RTS: pyserial knows no single step."""
-        with self._worded("the modem lines cannot be set"):
-            if dtr is not None:
-                self._port.dtr = dtr
-            if rts is not None:
-                self._port.rts = rts
-
-    def send_break(self, duration: float = 0.25) -> None:
-        """Hold the line in the break condition for ``duration`` seconds; blocks that long."""
-        with self._worded("a break cannot be sent"):
-            self._port.send_break(duration)
-
-    @contextlib.contextmanager
-    def _worded(self, failure: str) -> Iterator[None]:
-        if not self._port.is_open:
-            raise LinkClosedError("the link is closed", board=self._url)
-        try:
-            yield
-        except OSError as error:
-            raise LinkError(f"{failure}: {error}", board=self._url) from error
 
 
 class PolledSerialTransport(Transport, asyncio.Protocol):
@@ -83,7 +53,7 @@ class PolledSerialTransport(Transport, asyncio.Protocol):
         self._transport, _ = await serial_asyncio.connection_for_serial(loop, lambda: self, port)
         # Every byte queued counts as pressure: so `drain` knows when there is none.
         self._transport.set_write_buffer_limits(high=0, low=0)
-        self.lines = PolledLines(port, self.url)
+        self.lines = PortLines(port, self.url)
         self._end = None
 
     def _open_port(self) -> Serial:

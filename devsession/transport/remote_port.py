@@ -4,51 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import LinkClosedError, LinkError, LinkLostError
 from devsession.transport.base import BARE_UART, CLOSE_TIMEOUT, CONTROLLED, Receiver, Transport
 from devsession.transport.pins import Pins
+from devsession.transport.port_lines import PortLines
 from devsession.transport.remote_address import RemoteAddress
 from devsession.transport.remote_threads import ENDINGS, RemoteThreads
+from devsession.transport.waiters import Waiters
 
 if TYPE_CHECKING:
     from serial import SerialBase
 
 # The part of a close's time that what is queued may take; the rest is for the threads (pyserial pauses for 0.3 s after a close).
 _FLUSHING = 0.5
-
-
-class RemoteLines:
-    """The modem lines of a port behind an RFC 2217 server; each change waits for its acknowledgement, for 3 s unless the URL says else."""
-
-    def __init__(self, port: SerialBase, url: str, is_open: Callable[[], bool]) -> None:
-        self._port = port
-        self._url = url
-        self._is_open = is_open
-
-    def set(self, *, dtr: bool | None = None, rts: bool | None = None) -> None:
-        """Set the lines, DTR before RTS: the protocol knows no single step. Blocks."""
-        with self._worded("the modem lines cannot be set"):
-            if dtr is not None:
-                self._port.dtr = dtr
-            if rts is not None:
-                self._port.rts = rts
-
-    def send_break(self, duration: float = 0.25) -> None:
-        """Hold the line in the break condition for ``duration`` seconds; blocks that long."""
-        with self._worded("a break cannot be sent"):
-            self._port.send_break(duration)
-
-    @contextlib.contextmanager
-    def _worded(self, failure: str) -> Iterator[None]:
-        if not self._is_open():
-            raise LinkClosedError("the link is closed", board=self._url)
-        try:
-            yield
-        except ENDINGS as error:
-            raise LinkError(f"{failure}: {error}", board=self._url) from error
 
 
 class RemoteTransport(Transport):
@@ -71,7 +42,7 @@ class RemoteTransport(Transport):
         self._opening: asyncio.Future[None] | None = None
         self._ended = asyncio.Event()
         self._unsent = 0
-        self._drains: set[asyncio.Future[None]] = set()
+        self._drains = Waiters()
         self._end: LinkError | None = None
         self._is_open = False
 
@@ -112,12 +83,7 @@ class RemoteTransport(Transport):
         while self._unsent:
             if self._end is not None:
                 raise self._end
-            drained = asyncio.get_running_loop().create_future()
-            self._drains.add(drained)
-            try:
-                await drained
-            finally:
-                self._drains.discard(drained)
+            await self._drains.wait()
 
     async def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Send what is queued for at most half of ``timeout`` seconds, then close and wait for the threads to end."""
@@ -145,7 +111,7 @@ class RemoteTransport(Transport):
         if self._threads is None:
             return
         self._threads.stop()
-        self._wake_drains()
+        self._drains.wake()
         if self._opening is not None and not self._opening.done():
             self._opening.set_exception(end)
         if self._is_open:
@@ -166,7 +132,8 @@ class RemoteTransport(Transport):
         if self._end is None and self._opening is not None:
             self._is_open = True
             if self._address.scheme == "rfc2217":
-                self.lines = RemoteLines(port, self.url, lambda: self._end is None)
+                # Each change waits for its acknowledgement, for 3 s unless the URL says else.
+                self.lines = PortLines(port, self.url, lambda: self._end is None, ENDINGS)
             self._opening.set_result(None)
 
     def refused(self, error: LinkError) -> None:
@@ -186,7 +153,7 @@ class RemoteTransport(Transport):
         """Count what was handed over."""
         self._unsent -= size
         if not self._unsent:
-            self._wake_drains()
+            self._drains.wake()
 
     def lost(self, reason: str) -> None:
         """Tell the loss, once."""
@@ -200,8 +167,3 @@ class RemoteTransport(Transport):
     def ended(self) -> None:
         """Know that nothing is left open."""
         self._ended.set()
-
-    def _wake_drains(self) -> None:
-        for drained in self._drains:
-            if not drained.done():
-                drained.set_result(None)

@@ -16,7 +16,7 @@ from devsession.transport import modem_lines, polled_serial, serial_port
 from devsession.transport.holders import holder_of
 from devsession.transport.modem_lines import SerialLines
 from devsession.transport.pins import Pins
-from devsession.transport.polled_serial import PolledLines
+from devsession.transport.port_lines import PortLines
 from devsession.transport.serial_port import SerialTransport
 
 
@@ -63,7 +63,7 @@ def test_a_break_lasts_as_long_as_asked(monkeypatch: pytest.MonkeyPatch):
     assert not port.break_condition
 
 
-@pytest.mark.parametrize("kind", [SerialLines, PolledLines])
+@pytest.mark.parametrize("kind", [SerialLines, PortLines])
 def test_modem_lines_of_a_pty_and_of_a_closed_port_are_link_errors(pair, kind):
     _, path = pair
     with serial.Serial(path) as port:
