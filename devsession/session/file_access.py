@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
+from devsession.board.board import Board
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
 from devsession.session import file_code, paths
@@ -34,6 +35,11 @@ class FileAccess:
         self._session = session
         self.metadata = metadata
         self.next_handle = session.next_handle
+
+    @property
+    def board(self) -> Board:
+        """The board."""
+        return self._session.board
 
     @property
     def url(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from devsession.errors import DeviceError, UsageError
 from devsession.session import file_code
 from devsession.session.contents import Contents
+from devsession.session.facts import Facts
 from devsession.session.file_access import FileAccess
 from devsession.session.metadata import FileMetadata, FileStat
 from devsession.session.paths import AnyPath
@@ -34,11 +35,11 @@ class DeviceFiles:
     ``rename`` and ``append`` raise UsageError, and files are written in place.
     """
 
-    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
+    def __init__(self, session: DeviceSession, metadata: FileMetadata, facts: Facts) -> None:
         self._session = session
         self._metadata = metadata
         self._access = FileAccess(session, metadata)
-        self._contents = Contents(self._access)
+        self._contents = Contents(self._access, facts)
 
     # Looking
 
