@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         UncertainExecutionError,
         UnknownNameError,
         UnrepresentableValueError,
+        UnsafeNameError,
         UsageError,
     )
     from devsession.links import connect, link
@@ -76,8 +77,10 @@ if TYPE_CHECKING:
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.generators import DeployedGenerator
+    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
@@ -101,6 +104,7 @@ __all__ = [
     "BoardNotFoundError",
     "BoardSwappedError",
     "BoardThread",
+    "CacheUse",
     "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
@@ -123,6 +127,7 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "DiskUse",
     "EmulatorNotFoundError",
     "Event",
     "Events",
@@ -133,6 +138,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileStat",
     "FileSystem",
     "Finding",
     "Held",
@@ -186,6 +192,7 @@ __all__ = [
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
+    "UnsafeNameError",
     "UsageError",
     "connect",
     "diagnose",
@@ -204,6 +211,9 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "DiskUse": "devsession.session.looking",
+    "CacheUse": "devsession.session.metadata",
+    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardThread": "devsession.session.threads",
     "CapabilitiesChange": "devsession.session.facts",

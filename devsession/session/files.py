@@ -2,94 +2,58 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+import posixpath
 
 from devsession.errors import DeviceError, UsageError
-from devsession.session import file_code
-from devsession.session.contents import Contents
-from devsession.session.file_access import FileAccess
-from devsession.session.metadata import FileMetadata, FileStat
+from devsession.session import file_code, paths
+from devsession.session.looking import FileLooking
+from devsession.session.metadata import FileFacts, FileStat
+from devsession.session.opened import DeviceFile
 from devsession.session.paths import AnyPath
 from devsession.session.sources import checked_content
 
-if TYPE_CHECKING:
-    from devsession.session.session import DeviceSession
+_ENOENT, _EEXIST = 2, 17
+# For what takes its time with every file of a tree, in seconds.
+TREE_TIMEOUT = 120.0
 
-_ENOENT = 2
 
-
-class DeviceFiles:
+class DeviceFiles(FileLooking):
     """Files and directories of the board; all sessions see the same.
 
     What an operation on the board fails with is raised as DeviceError with its ``errno``: 2 where Python raises FileNotFoundError, 17 for
-    FileExistsError, 20 for NotADirectoryError, 21 for IsADirectoryError, 28 when there is no room. Paths are the board's, relative ones
-    to its current directory; what is no path raises UsageError before anything is sent.
+    FileExistsError, 20 for NotADirectoryError, 21 for IsADirectoryError, 28 when there is no room, 30 for a file system that is read-only.
+    Paths are the board's, relative ones to the directory of ``chdir``; what is no path raises UsageError before anything is sent.
 
-    What ``listing``, ``stat`` and ``exists`` found is believed until a program runs on the board (see FileMetadata for the rule): asking
-    twice costs nothing. The first operation in the life of an interpreter costs one turn more, to find out what its ``os`` has; a
-    relative path one after each program, as that may have changed the current directory.
+    What was found is believed until a program runs on the board (see FileMetadata for the rule): asking twice costs nothing. The first
+    operation in the life of an interpreter costs one turn more, to find out what its ``os`` has; a relative path one after each program,
+    as that may have changed the current directory, unless ``chdir`` was called.
 
     A board whose ``os`` has no ``stat`` (micro:bit) has names and sizes only: every file is in one place, ``mkdir``, ``rmdir``,
-    ``rename`` and ``append`` raise UsageError, and files are written in place.
+    ``rename`` and appending raise UsageError, and files are written in place.
     """
-
-    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
-        self._session = session
-        self._metadata = metadata
-        self._access = FileAccess(session, metadata)
-        self._contents = Contents(self._access)
-
-    # Looking
-
-    async def listing(self, path: AnyPath = ".") -> tuple[FileStat, ...]:
-        """Return what is in a directory, sorted by name, with type, size and time.
-
-        Raises DeviceError: errno 2 for no such directory (FileNotFoundError in Python), 20 (or another, as the file system has it) for a
-        file. Raises RemoteProtocolError when the board lists what is no name.
-        """
-        facts, path = await self._access.settle(path)
-        return await self._access.listing(facts, path)
-
-    async def stat(self, path: AnyPath) -> FileStat:
-        """Return type, size and time of what is at ``path``; raises DeviceError with errno 2 (FileNotFoundError in Python) for nothing."""
-        facts, path = await self._access.settle(path)
-        found = await self._access.look(facts, path)
-        if found is None:
-            raise DeviceError("OSError", "[Errno 2] ENOENT", errno=_ENOENT, board=self._session.url)
-        return found
-
-    async def exists(self, path: AnyPath) -> bool:
-        """Return whether there is something at ``path``."""
-        facts, path = await self._access.settle(path)
-        return await self._access.look(facts, path) is not None
-
-    def refresh(self) -> None:
-        """Forget what is known of the board's files: for what changed without a program, by a thread there or by hand."""
-        self._session.check()
-        self._metadata.forget()
-
-    async def place(self, path: AnyPath) -> str:
-        """Return a path that leads to the same place when the board's current directory is another; raises UsageError for what is none."""
-        _, path = await self._access.settle(path)
-        return path
-
-    def looking(self) -> AbstractContextManager[object]:
-        """Have the next exec of the block counted as one that leaves files alone."""
-        return self._metadata.looking()
 
     # Contents
 
-    async def read(self, path: AnyPath) -> bytes:
-        """Return what is in a file, in as many turns as it has pieces; raises DeviceError, with errno 2 for no such file.
+    async def read_bytes(self, path: AnyPath) -> bytes:
+        """Return what is in a file; raises DeviceError, with errno 2 for no such file.
 
         Writes of devsession wait for it; what a program changes meanwhile may show.
         """
         _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
+        async with self._access.alone(path):
             return b"".join([piece async for piece in self._contents.fetch(path)])
 
-    async def write(self, path: AnyPath, data: bytes, *, in_place: bool = False) -> FileStat:
+    async def read_text(self, path: AnyPath) -> str:
+        """Return the text in a file, which is UTF-8; raises as ``read_bytes``, and UsageError for what is no text."""
+        data = await self.read_bytes(path)
+        try:
+            return data.decode()
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"{path} is no UTF-8 text: {error}", phase="files", hint="use read_bytes"
+            ) from None
+
+    async def write_bytes(self, path: AnyPath, data: bytes, *, in_place: bool = False) -> FileStat:
         """Put a file at ``path`` and return what is there now; a file that is there keeps its content until the new one is whole.
 
         The new content goes to a name beside it (``.devsession-`` and eight digits) that is renamed at the end: for that the file system
@@ -100,44 +64,95 @@ class DeviceFiles:
         """
         data = checked_content(data)
         _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
+        async with self._access.alone(path):
             return await self._contents.store(path, data, in_place=in_place)
 
-    async def append(self, path: AnyPath, data: bytes) -> FileStat:
-        """Add to the end of a file, which is made if need be, and return what is there now.
+    async def write_text(self, path: AnyPath, text: str, *, in_place: bool = False) -> FileStat:
+        """Put a file with ``text``, as UTF-8, at ``path``; as ``write_bytes``."""
+        if not isinstance(text, str):
+            raise UsageError(
+                f"text is a str, not {type(text).__name__}", phase="files", hint="use write_bytes"
+            )
+        return await self.write_bytes(path, text.encode(), in_place=in_place)
 
-        A broken append leaves what was added until then. Raises DeviceError, with errno 2 for no such directory, 28 for no room.
+    def open(self, path: AnyPath, mode: str = "r") -> DeviceFile:
+        """Return a file to be opened by ``async with``, for what is larger than memory; see DeviceFile.
+
+        ``mode`` is ``r``, ``w`` or ``a``, with a ``b`` behind it for bytes. Raises UsageError for another; entering it what ``read_bytes``
+        and ``write_bytes`` raise.
         """
-        data = checked_content(data)
-        _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
-            return await self._contents.store(path, data, append=True)
+        return DeviceFile(self._access, self._contents, path, mode)
+
+    async def copy(self, old: AnyPath, new: AnyPath) -> FileStat:
+        """Copy a file on the board, without its content on the wire, and return the new one; raises as ``write_bytes``."""
+        facts, old = await self._access.settle(old)
+        _, new = await self._access.settle(new)
+        if old == new:
+            raise UsageError(f"{old} is where it is to be copied to", board=self._session.url, phase="files")
+        size = (await self.stat(old)).size
+        async with self._access.alone(new):
+            if facts.is_flat:
+                await self._access.ask(file_code.copy(old, new), new, evaluate=False, timeout=TREE_TIMEOUT)
+                return await self.stat(new)
+            beside = paths.beside(new)
+            try:
+                await self._access.ask(file_code.copy(old, beside), evaluate=False, timeout=TREE_TIMEOUT)
+                await self._put_in_place(beside, new, size)
+            except DeviceError:
+                await self._access.tidy(file_code.call("remove", beside))
+                raise
+        return await self.stat(new)
+
+    async def _put_in_place(self, beside: str, path: str, size: int) -> None:
+        code = file_code.swap(beside, path, size)
+        try:
+            await self._access.ask(code, path)
+        except DeviceError as error:
+            if error.errno != _EEXIST:
+                raise
+            # This file system does not rename over what is there.
+            await self._access.ask(f"({file_code.call('remove', path)},{code})[1]", path)
 
     async def remove(self, path: AnyPath) -> None:
         """Remove a file; raises DeviceError, with errno 2 for no such file."""
         _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
+        async with self._access.alone(path):
             await self._remove(file_code.call("remove", path), path)
 
     # Directories
 
-    async def mkdir(self, path: AnyPath) -> None:
-        """Make a directory; raises DeviceError, with errno 17 where something is (FileExistsError in Python), 2 for no parent."""
+    async def mkdir(self, path: AnyPath, *, parents: bool = False, exist_ok: bool = False) -> None:
+        """Make a directory, with ``parents`` those that it is in too; one that is there is no error with ``exist_ok``.
+
+        Raises DeviceError, with errno 17 where something is (FileExistsError in Python), 2 for no parent.
+        """
         facts, path = await self._access.settle(path)
         self._access.need(facts, "mkdir")
-        await self._access.ask(file_code.call("mkdir", path), path)
+        try:
+            await self._access.ask(file_code.call("mkdir", path), path)
+        except DeviceError as error:
+            if parents and error.errno == _ENOENT and path != "/":
+                await self.mkdir(posixpath.dirname(path), parents=True, exist_ok=True)
+                await self.mkdir(path, exist_ok=exist_ok)
+            elif not (exist_ok and await self._is_directory(facts, path)):
+                raise
 
-    async def rmdir(self, path: AnyPath, *, recursive: bool = False) -> None:
-        """Remove an empty directory, with ``recursive`` one with everything in it.
+    async def _is_directory(self, facts: FileFacts, path: str) -> bool:
+        found = await self._access.look(facts, path)
+        return found is not None and found.is_dir
+
+    async def rmdir(self, path: AnyPath) -> None:
+        """Remove an empty directory.
 
         Raises DeviceError, with errno 2 for no such directory; for one that is not empty it is as the file system has it (39, 66, 13).
         """
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "rmdir")
-        if path == "/":
-            raise UsageError("the root stays", board=self._session.url, phase="files")
-        code = file_code.remove_tree(path) if recursive else file_code.call("rmdir", path)
-        await self._remove(code, path, evaluate=not recursive)
+        path = await self._removable(path)
+        await self._remove(file_code.call("rmdir", path), path)
+
+    async def rmtree(self, path: AnyPath) -> None:
+        """Remove a directory with everything in it; raises DeviceError, with errno 2 for no such directory."""
+        path = await self._removable(path)
+        await self._remove(file_code.remove_tree(path), path, evaluate=False)
 
     async def rename(self, old: AnyPath, new: AnyPath) -> None:
         """Give what is at ``old`` the path ``new``; raises DeviceError, with errno 2 for nothing there.
@@ -149,8 +164,13 @@ class DeviceFiles:
         _, new = await self._access.settle(new)
         await self._access.ask(file_code.call("rename", old, new), old, new)
 
-    # How it is done
+    async def _removable(self, path: AnyPath) -> str:
+        facts, path = await self._access.settle(path)
+        self._access.need(facts, "rmdir")
+        if path == "/":
+            raise UsageError("the root stays", board=self._session.url, phase="files")
+        return path
 
     async def _remove(self, code: str, path: str, *, evaluate: bool = True) -> None:
-        _, look = await self._access.ask(code, path, evaluate=evaluate)
+        _, look = await self._access.ask(code, path, evaluate=evaluate, timeout=TREE_TIMEOUT)
         self._metadata.saw(look, path, None)
