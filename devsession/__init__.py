@@ -86,10 +86,12 @@ if TYPE_CHECKING:
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
+    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -165,6 +167,7 @@ __all__ = [
     "PortRemoved",
     "ProfileError",
     "ProfileReport",
+    "Progress",
     "ProtocolError",
     "Pulse",
     "Ran",
@@ -189,6 +192,7 @@ __all__ = [
     "SharedVariables",
     "SimulatorError",
     "StateChange",
+    "SyncPlan",
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
@@ -211,6 +215,8 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "Progress": "devsession.session.sending",
+    "SyncPlan": "devsession.session.sync_plan",
     "DiskUse": "devsession.session.looking",
     "CacheUse": "devsession.session.metadata",
     "FileStat": "devsession.session.metadata",

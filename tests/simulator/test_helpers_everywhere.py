@@ -140,7 +140,7 @@ async def test_tree(url: str):
         if url != "sim:circuitpython":
             await board.exec("f = open('hello.txt', 'wb')\nf.write(b'hello')\nf.close()")
         data = await board.eval(f"open({root!r}, 'rb').read()")
-        flat, is_more = await board.eval(f"tree_of('', 0, ({len(data)},), 8)")
+        flat, is_more = await board.eval(f"tree_of('', 0, ({len(data)},), 8, 8)")
         found = {
             path.strip("/"): (size, digest) for path, size, digest in zip(*[iter(flat)] * 3, strict=True)
         }
@@ -149,8 +149,8 @@ async def test_tree(url: str):
         assert digest in {None, hashlib.sha256(data).digest()[:8], zlib.crc32(data)}
         assert not is_more
         # What came before is left out; a file alone has its whole digest.
-        assert await board.eval(f"tree_of('', {len(flat) // 3}, (), 8)") == ([], False)
-        [name, size, whole], _ = await board.eval(f"tree_of({root!r}, 0, (), 32)")
+        assert await board.eval(f"tree_of('', {len(flat) // 3}, (), 8, 8)") == ([], False)
+        [name, size, whole], _ = await board.eval(f"tree_of({root!r}, 0, (), 32, 8)")
         assert (name, size) == ("", len(data))
         assert whole in {None, hashlib.sha256(data).digest(), zlib.crc32(data)}
         if "microbit" not in url:
