@@ -351,7 +351,6 @@ async def test_names_that_are_no_text(tmp_path: Path):
         # The board's own Python cannot name it.
         with pytest.raises(DeviceError, match="UnicodeError"):
             await session.files.get("/", target)
-    print(type(caught.value), caught.value)
     assert os.listdir(target) == []
 
 
