@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
@@ -38,6 +39,11 @@ class FileAccess:
         # Where relative paths begin; None: at the board's own current directory.
         self.directory: str | None = None
         self.next_handle = session.next_handle
+
+    @property
+    def board(self) -> Board:
+        """The board."""
+        return self._session.board
 
     @property
     def url(self) -> str:

@@ -27,7 +27,9 @@ BUDGETS = {
     "batches.py": 560,
     "emit.py": 350,
     "execute.py": 2000,
+    "get.py": 400,
     "probe.py": 1400,
+    "put.py": 1150,
     "threads.py": 450,
     "tree.py": 850,
 }
