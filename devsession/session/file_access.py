@@ -11,6 +11,7 @@ from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
 from devsession.session import file_code, paths
+from devsession.session.leftovers import Leftovers
 from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class FileAccess:
         # Where relative paths begin; None: at the board's own current directory.
         self.directory: str | None = None
         self.next_handle = session.next_handle
+        self.leftovers = Leftovers(session.board.identity)
 
     @property
     def board(self) -> Board:
@@ -131,6 +133,7 @@ class FileAccess:
         self.metadata.facts = facts = FileFacts(frozenset(names), heap)
         if current:
             self.metadata.saw_current(look, current)
+        await self.tidy(*(file_code.call("remove", path) for path in self.leftovers.take()))
         return facts
 
     # Looking
