@@ -79,7 +79,9 @@ class Getting:
 
     async def tree(self, remote: str, entries: dict[str, Entry], local: Path) -> None:
         """Bring what is in a directory; all names are looked at before any file is written. Raises UnsafeNameError."""
-        wanted = {path: entry for path, entry in entries.items() if not paths.is_beside(paths.split(path)[1])}
+        wanted = {
+            path: entry for path, entry in entries.items() if not paths.is_beside(paths.join(remote, path))
+        }
         places = _places(local, wanted, self._access.url)
         small: dict[str, tuple[FileStat, Path]] = {}
         for path, entry in wanted.items():

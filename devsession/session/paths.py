@@ -73,11 +73,6 @@ def number_beside(path: str) -> int:
     return zlib.crc32(posixpath.basename(path).encode()) or 1
 
 
-def is_beside(name: str) -> bool:
-    """Whether a name is one of those that ``beside`` gives: what a broken write left."""
-    return re.fullmatch(rf"{re.escape(BESIDE)}[0-9a-f]{{8}}", name) is not None
-
-
 def name_from_board(name: object, board: str) -> str:
     """Return a name that the board listed; raises UnsafeNameError for one that is no name but leads somewhere else."""
     if isinstance(name, str) and name not in {"", ".", ".."} and not {"/", "\0"} & set(name):

@@ -105,7 +105,7 @@ async def test_nothing_is_lost(uart: BareUart, data: bytes):
             " def __getattr__(s, n): return getattr(s.f, n)\n"
             "builtins.open = lambda p, m, o=open: Slow(o(p, m)) if 'w' in m else o(p, m)"
         )
-        await session.files.write("/file", data)
+        await session.files.write_bytes("/file", data)
         assert uart.lost == 0
-        session.files.refresh()
-        assert await session.files.read("/file") == data
+        session.files.invalidate()
+        assert await session.files.read_bytes("/file") == data

@@ -87,10 +87,10 @@ async def test_a_file_on_its_way_to_the_board(bench: Bench, capsys: pytest.Captu
     for seed in seeds(1000):
         session, wire = await bench.session()
         _, fault, data = drawn(seed, Direction.UP)
-        await session.files.write("/file", OLD)
+        await session.files.write_bytes("/file", OLD)
         wire.add(fault)
         try:
-            await session.files.write("/file", data)
+            await session.files.write_bytes("/file", data)
             outcome = "arrived"
         except DevsessionError as error:
             outcome = type(error).__name__
@@ -98,9 +98,9 @@ async def test_a_file_on_its_way_to_the_board(bench: Bench, capsys: pytest.Captu
         wire.happened.clear()
         wire.heal()
         outcomes[outcome] += 1
-        found = await session.files.read("/file")
+        found = await session.files.read_bytes("/file")
         assert found == data if outcome == "arrived" else found in {OLD, data}, (seed, fault, outcome)
-        listed = [stat.name for stat in await session.files.listing("/")]
+        listed = [stat.name for stat in await session.files.scandir("/")]
         assert listed == ["file"], (seed, fault, outcome)
     assert SEED or outcomes["altered"] > PLACES * 0.8
     with capsys.disabled():
@@ -113,11 +113,11 @@ async def test_a_file_on_its_way_from_the_board(bench: Bench, capsys: pytest.Cap
     for seed in seeds(5000):
         session, wire = await bench.session()
         _, fault, data = drawn(seed, Direction.DOWN)
-        await session.files.write("/file", data)
-        session.files.refresh()
+        await session.files.write_bytes("/file", data)
+        session.files.invalidate()
         wire.add(fault)
         try:
-            assert await session.files.read("/file") == data, (seed, fault)
+            assert await session.files.read_bytes("/file") == data, (seed, fault)
             outcome = "arrived"
         except DevsessionError as error:
             outcome = type(error).__name__
@@ -125,7 +125,7 @@ async def test_a_file_on_its_way_from_the_board(bench: Bench, capsys: pytest.Cap
         wire.happened.clear()
         wire.heal()
         outcomes[outcome] += 1
-        assert await session.files.read("/file") == data, (seed, fault)
+        assert await session.files.read_bytes("/file") == data, (seed, fault)
     assert SEED or outcomes["altered"] > PLACES * 0.8
     with capsys.disabled():
         print("\n  get:", dict(outcomes))
@@ -145,23 +145,23 @@ async def test_a_cable_that_is_pulled(port: str, capsys: pytest.CaptureFixture[s
         chance, fault, data = drawn(seed, Direction.UP)
         wire = FaultyTransport(link(port))
         async with DeviceSessionManager(Board(wire)) as manager, manager.session() as session:
-            await session.files.write("/file", OLD)
+            await session.files.write_bytes("/file", OLD)
             wire.add(Fault(FaultKind.DISCONNECT, fault.direction, fault.at))
             try:
                 if chance.random() < 0.7:
-                    await session.files.write("/file", data)
+                    await session.files.write_bytes("/file", data)
                 else:
-                    session.files.refresh()
-                    assert await session.files.read("/file") == OLD
+                    session.files.invalidate()
+                    assert await session.files.read_bytes("/file") == OLD
                 outcome = "arrived"
             except DevsessionError as error:
                 outcome = type(error).__name__
             wire.heal()
         outcomes[outcome] += 1
         async with DeviceSessionManager.open(port) as manager, manager.session() as session:
-            found = await session.files.read("/file")
+            found = await session.files.read_bytes("/file")
             assert found in {OLD, data}, (seed, fault, outcome)
-            listed = [stat.name for stat in await session.files.listing("/")]
+            listed = [stat.name for stat in await session.files.scandir("/")]
             assert listed == ["file"], (seed, fault, outcome)
     assert SEED or outcomes["LinkLostError"] > CUTS // 4
     with capsys.disabled():
@@ -177,9 +177,9 @@ async def test_what_a_board_could_not_remove_is_removed_at_the_next_occasion(
     with served(name, "--root", str(root)) as server:
         wire = FaultyTransport(link(f"sim:{name}"))
         async with DeviceSessionManager(Board(wire)) as manager, manager.session() as session:
-            await session.files.write("/file", OLD)
+            await session.files.write_bytes("/file", OLD)
             wire.add(Fault(FaultKind.SILENCE, Direction.UP, 60_000))
-            writing = asyncio.create_task(session.files.write("/file", os.urandom(200_000)))
+            writing = asyncio.create_task(session.files.write_bytes("/file", os.urandom(200_000)))
             await present(root)
             server.kill()
             with pytest.raises(LinkLostError):
@@ -187,7 +187,7 @@ async def test_what_a_board_could_not_remove_is_removed_at_the_next_occasion(
     assert len(list(root.glob(".devsession-*"))) == 1
     with served(name, "--root", str(root)):
         async with DeviceSessionManager.open(f"sim:{name}") as manager, manager.session() as session:
-            assert await session.files.read("/file") == OLD
+            assert await session.files.read_bytes("/file") == OLD
         assert [file.name for file in root.iterdir()] == ["file"]
 
 
