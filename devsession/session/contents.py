@@ -17,6 +17,7 @@ from devsession.errors import (
 )
 from devsession.protocol.segments import Coding
 from devsession.session import file_code, paths
+from devsession.session.facts import Facts
 from devsession.session.file_access import FileAccess, piece_size
 from devsession.session.metadata import FileStat
 from devsession.session.sources import Source, content
@@ -45,8 +46,9 @@ class Contents:
     ``coding`` is how, where that is not to be the best that the board can do; ``patience`` how many seconds nothing may move.
     """
 
-    def __init__(self, access: FileAccess) -> None:
+    def __init__(self, access: FileAccess, facts: Facts) -> None:
         self._access = access
+        self._facts = facts
         self.coding: Coding | None = None
         self.patience = PATIENCE
 
@@ -185,7 +187,7 @@ class Contents:
         """Return what moves files in one exec, ``None`` where the board has no room for that, or lacks something."""
         facts = await self._access.facts()
         try:
-            capabilities = self._access.capabilities
+            capabilities = self._facts.capabilities
         except SessionError:
             return None
         if not facts.functions >= _FUNCTIONS:

@@ -15,7 +15,6 @@ from devsession.session.leftovers import Leftovers
 from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 
 if TYPE_CHECKING:
-    from devsession.session.capabilities import DeviceCapabilities
     from devsession.session.session import DeviceSession
 
 # A piece of a file is on the board as bytes, then as text up to four times as long, which is built and copied; the command that writes it
@@ -47,11 +46,6 @@ class FileAccess:
     def board(self) -> Board:
         """The board."""
         return self._session.board
-
-    @property
-    def capabilities(self) -> DeviceCapabilities:
-        """What the board can do; raises SessionError where that is not known."""
-        return self._session.device.capabilities
 
     @property
     def url(self) -> str:

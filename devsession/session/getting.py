@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from devsession.errors import UnsafeNameError, UsageError
 from devsession.session import paths
-from devsession.session.contents import Contents
+from devsession.session.contents import PART, Contents
 from devsession.session.file_access import FileAccess
 from devsession.session.local_names import LocalNames
+from devsession.session.metadata import FileStat
 from devsession.session.sending import Progress, Tell
 from devsession.session.trees import Entry
 
@@ -74,18 +75,37 @@ class Getting:
             with LocalWriting(local) as file:
                 async for piece in self._contents.fetch(remote):
                     file.write(piece)
-                    self._done += len(piece)
-                    if self._tell is not None:
-                        self._tell(Progress(remote, self._done, max(self._total, self._done)))
+                    self._moved(remote, len(piece))
 
     async def tree(self, remote: str, entries: dict[str, Entry], local: Path) -> None:
         """Bring what is in a directory; all names are looked at before any file is written. Raises UnsafeNameError."""
-        wanted = {path: entry for path, entry in entries.items() if not paths.is_beside(paths.split(path)[1])}
+        wanted = {
+            path: entry for path, entry in entries.items() if not paths.is_beside(paths.join(remote, path))
+        }
         places = _places(local, wanted, self._access.url)
+        small: dict[str, tuple[FileStat, Path]] = {}
         for path, entry in wanted.items():
-            if not entry.is_dir:
-                _, place = await self._access.settle(paths.join(remote, path))
+            if entry.is_dir:
+                continue
+            _, place = await self._access.settle(paths.join(remote, path))
+            if entry.size > PART:
                 await self.file(place, places[path])
+            else:
+                small[place] = (FileStat(place, is_dir=False, size=entry.size), places[path])
+        async with AsyncExitStack() as held:
+            for place in sorted(small):
+                await held.enter_async_context(self._access.alone(place))
+            files = [stat for stat, _ in small.values()]
+            async with aclosing(self._contents.fetch_many(files)) as found:
+                async for stat, data in found:
+                    with LocalWriting(small[stat.path][1]) as file:
+                        file.write(data)
+                    self._moved(stat.path, len(data))
+
+    def _moved(self, path: str, size: int) -> None:
+        self._done += size
+        if self._tell is not None:
+            self._tell(Progress(path, self._done, max(self._total, self._done)))
 
 
 def _places(local: Path, entries: dict[str, Entry], board: str) -> dict[str, Path]:

@@ -45,8 +45,4 @@ class Leftovers:
         except (OSError, ValueError):
             return []
         found = noted if isinstance(noted, list) else []
-        return [path for path in found if isinstance(path, str) and _is_ours(path)]
-
-
-def _is_ours(path: str) -> bool:
-    return path.startswith("/") and paths.is_beside(paths.split(path)[1])
+        return [path for path in found if isinstance(path, str) and paths.is_beside(path)]

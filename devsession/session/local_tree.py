@@ -27,6 +27,11 @@ class LocalFile:
     size: int
     data: bytes | None = None
 
+    @property
+    def content(self) -> bytes | Path:
+        """What it holds, or where that is."""
+        return self.source if self.data is None else self.data
+
     def pieces(self) -> Iterator[bytes]:
         """Give what it holds; raises UsageError when it cannot be read."""
         if self.data is not None:

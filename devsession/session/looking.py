@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from devsession.errors import DeviceError, UsageError
 from devsession.session import file_code, paths, patterns
 from devsession.session.contents import Contents
+from devsession.session.facts import Facts
 from devsession.session.file_access import FileAccess
 from devsession.session.metadata import CacheUse, FileMetadata, FileStat
 from devsession.session.paths import AnyPath
@@ -50,11 +51,11 @@ class Folder(NamedTuple):
 class FileLooking:
     """The part of DeviceFiles that looks and changes nothing."""
 
-    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
+    def __init__(self, session: DeviceSession, metadata: FileMetadata, facts: Facts) -> None:
         self._session = session
         self._metadata = metadata
         self._access = FileAccess(session, metadata)
-        self._contents = Contents(self._access)
+        self._contents = Contents(self._access, facts)
         self._trees = Trees(session, metadata)
 
     async def listdir(self, path: AnyPath = ".") -> tuple[str, ...]:

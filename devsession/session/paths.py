@@ -60,14 +60,17 @@ def beside(path: str) -> str:
     return posixpath.join(posixpath.dirname(path), f"{BESIDE}{number_beside(path):08x}")
 
 
+def is_beside(path: str) -> bool:
+    """Whether that is a name of ours, made by ``beside``."""
+    return (
+        path.startswith("/")
+        and re.fullmatch(r"\.devsession-[0-9a-f]{8}", posixpath.basename(path)) is not None
+    )
+
+
 def number_beside(path: str) -> int:
     """Return the number in that name; never 0."""
     return zlib.crc32(posixpath.basename(path).encode()) or 1
-
-
-def is_beside(name: str) -> bool:
-    """Whether a name is one of those that ``beside`` gives: what a broken write left."""
-    return re.fullmatch(rf"{re.escape(BESIDE)}[0-9a-f]{{8}}", name) is not None
 
 
 def name_from_board(name: object, board: str) -> str:

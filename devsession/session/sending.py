@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -13,9 +13,8 @@ from devsession.session.contents import Contents
 from devsession.session.file_access import FileAccess
 from devsession.session.local_tree import LocalFile
 
-# Files up to this size are sent several at a time, of so many bytes together.
-SMALL = 16 * 1024
-TOGETHER = 64 * 1024
+# Files of so many bytes together are sent at once: what fails then is known to be one of them.
+TOGETHER = 256 * 1024
 # So many bytes of heap hold one byte of a list of paths: it is there as a command, as text, and as objects.
 _HEAP_SHARE = 16
 _LIST_MOST = 8 * 1024
@@ -59,34 +58,35 @@ class Sending:
         await self._each("rmdir", sorted((path for path in going if path in inner), reverse=True))
 
     async def send(self, files: Mapping[str, LocalFile]) -> None:
-        """Write files, small ones several at a time; raises DeviceError, which names the file, and UsageError for what cannot be read."""
+        """Write files, many at a time; raises DeviceError, which names those, and UsageError for what cannot be read."""
         for group in _groups(files):
-            placed = [(path, file, await self._place(path)) for path, file in group]
+            places = {await self._place(path): file for path, file in group}
             async with AsyncExitStack() as held:
-                for place in sorted(place for _, _, place in placed):
+                for place in sorted(places):
                     await held.enter_async_context(self._access.alone(place))
                 try:
-                    await self._send(placed)
+                    await self._send(places)
                 except DeviceError as error:
-                    named = placed[0][2] if len(placed) == 1 else f"one of {placed[0][2]} to {placed[-1][2]}"
-                    error.add_note(f"while {named} was written")
+                    first, last = next(iter(places)), next(reversed(places))
+                    error.add_note(
+                        f"while {first if first == last else f'one of {first} to {last}'} was written"
+                    )
                     raise
 
-    async def _send(self, placed: list[tuple[str, LocalFile, str]]) -> None:
+    async def _send(self, places: Mapping[str, LocalFile]) -> None:
         facts = await self._access.facts()
         # Where the board cannot rename, sending again what is there means to write over it.
         in_place = "rename" not in facts.functions
-        if len(placed) == 1 or in_place:
-            for path, file, place in placed:
-                await self._contents.store(place, self._read(path, file), in_place=in_place)
+        steps = _Steps(places, self._moved)
+        if len(places) > 1 and not in_place:
+            await self._contents.store_many(
+                [(place, file.content) for place, file in places.items()], steps.sent
+            )
+            steps.sent_all()
             return
-        await self._contents.store_many([(place, file.read()) for _, file, place in placed])
-        self._moved(placed[-1][0], sum(file.size for _, file, _ in placed))
-
-    async def _read(self, path: str, file: LocalFile) -> AsyncGenerator[bytes]:
-        for piece in file.pieces():
-            yield piece
-            self._moved(path, len(piece))
+        for place, file in places.items():
+            await self._contents.store(place, file.content, in_place=in_place, sent=steps.sent)
+            steps.sent_file(place)
 
     def _moved(self, path: str, size: int) -> None:
         self._done += size
@@ -116,17 +116,40 @@ class Sending:
         await self._access.ask(file_code.call_each(function, places), *places, timeout=TREE_TIMEOUT)
 
 
+class _Steps:
+    """Which file of a group is at hand, by the bytes that have gone; what is sent again is told once."""
+
+    def __init__(self, places: Mapping[str, LocalFile], moved: Callable[[str, int], None]) -> None:
+        self._left = {place: file.size for place, file in places.items()}
+        self._moved = moved
+
+    def sent(self, size: int) -> None:
+        """Know that so many bytes more went."""
+        for place, left in list(self._left.items()):
+            if size and left:
+                step = min(size, left)
+                size -= step
+                self._left[place] = left - step
+                self._moved(place, step)
+
+    def sent_file(self, place: str) -> None:
+        """Know that all of one file went."""
+        self._moved(place, self._left.pop(place))
+
+    def sent_all(self) -> None:
+        """Know that all files went."""
+        for place in list(self._left):
+            self.sent_file(place)
+
+
 def _groups(files: Mapping[str, LocalFile]) -> Iterator[list[tuple[str, LocalFile]]]:
     group: list[tuple[str, LocalFile]] = []
     size = 0
     for path, file in files.items():
-        if group and (file.size > SMALL or size + file.size > TOGETHER):
+        if group and size + file.size > TOGETHER:
             yield group
             group, size = [], 0
         group.append((path, file))
         size += file.size
-        if file.size > SMALL:
-            yield group
-            group, size = [], 0
     if group:
         yield group

@@ -12,7 +12,7 @@ import pytest
 from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError, UsageError
 from devsession.session.local_names import LocalNames
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.sending import SMALL, Progress
+from devsession.session.sending import TOGETHER, Progress
 from devsession.session.session import DeviceSession
 from devsession.session.sync_plan import SyncPlan
 
@@ -224,7 +224,7 @@ async def test_what_cannot_be_read_here(session: DeviceSession, tmp_path: Path):
 
 async def test_putting_files_and_trees(session: DeviceSession, firmware: Path):
     files = session.files
-    large = os.urandom(SMALL + 1)
+    large = os.urandom(TOGETHER + 1)
     (firmware / "large.bin").write_bytes(large)
     steps: list[Progress] = []
     await files.put(firmware / "large.bin", "/copy.bin", progress=steps.append)
@@ -279,6 +279,16 @@ async def test_getting_files_and_trees(session: DeviceSession, firmware: Path, t
     with pytest.raises(UsageError):
         await files.get("/app/main.py", tmp_path / "none/file")
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".devsession")]
+
+
+async def test_many_small_files_come_in_few_turns(metered, tmp_path: Path):
+    await metered.session.exec(
+        "for n in range(200):\n with open('/f%03d' % n, 'wb') as f: f.write(bytes([n]) * n)"
+    )
+    metered.turns()
+    await metered.files.get("/", tmp_path)
+    assert metered.turns() < 20
+    assert [(tmp_path / f"f{n:03}").read_bytes() for n in range(200)] == [bytes([n]) * n for n in range(200)]
 
 
 async def test_a_file_that_comes_half_leaves_the_old_one(session: DeviceSession, tmp_path: Path):
