@@ -40,7 +40,7 @@ PANELS = (
         ),
     ),
     Panel(
-        "Time, as a multiple of what the link needs for the bytes of the file",
+        "Time, as a multiple of what a plain blast of the file through the link takes (logarithmic)",
         "over_limit",
         ".2f",
         True,
@@ -52,7 +52,7 @@ PANELS = (
         ),
     ),
     Panel(
-        "Turns: how often the tool waits for the board (1 ms each on USB)",
+        "Turns: how often the tool waits for the board, 1 ms each on USB (logarithmic)",
         "turns",
         ",.0f",
         True,

@@ -75,10 +75,16 @@ class Devsession:
         return self._run(self._with_files(lambda files: files.read(path)))
 
     def put_tree(self, local: Path, remote: str) -> None:
-        raise Missing("not yet")
+        async def put(files: Any) -> None:
+            await files.mkdir(remote)
+            for entry in sorted(local.rglob("*")):
+                to = f"{remote}/{entry.relative_to(local).as_posix()}"
+                await (files.mkdir(to) if entry.is_dir() else files.write(to, entry.read_bytes()))
+
+        self._run(self._with_files(put))
 
     def sync_tree(self, local: Path, remote: str) -> None:
-        raise Missing("not yet")
+        raise Missing("no such operation")
 
     def close(self) -> None:
         with self._runner:
