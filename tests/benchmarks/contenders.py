@@ -100,13 +100,25 @@ class Devsession:
         return self._runner.run(work)
 
 
-class Mpremote:
+class _Peer:
+    """What has been opened is closed at the end, as far as it came."""
+
+    def __init__(self) -> None:
+        self._opened = contextlib.ExitStack()
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+class Mpremote(_Peer):
     """mpremote: its serial transport, and its own `cp -r` for trees, which compares hashes."""
 
     def attach(self, port: str) -> None:
         self._state = State()
         self._state.transport = self._transport = SerialTransport(port)
+        self._opened.callback(self._transport.close)
         self._transport.enter_raw_repl(soft_reset=False)
+        self._opened.callback(self._transport.exit_raw_repl)
 
     def exec(self, code: str) -> str:
         return self._transport.exec(code).decode()
@@ -124,20 +136,16 @@ class Mpremote:
         # Into a directory that exists it copies the directory itself.
         self._copy(str(local), str(Path(remote).parent))
 
-    def close(self) -> None:
-        self._transport.exit_raw_repl()
-        self._transport.close()
-
     def _copy(self, local: str, remote: str) -> None:
         with contextlib.redirect_stdout(io.StringIO()):
             do_filesystem_recursive_cp(self._state, local, f":{remote}", multiple=False, check_hash=True)
 
 
-class Belay:
+class Belay(_Peer):
     """Belay: a Device and its sync, for single files too, each of them a file of the host's; no call of it brings a file back."""
 
     def attach(self, port: str) -> None:
-        self._device = belay.Device(port)
+        self._device = self._opened.enter_context(belay.Device(port))
 
     def exec(self, code: str) -> str:
         said = io.StringIO()
@@ -159,18 +167,17 @@ class Belay:
 
     sync_tree = put_tree
 
-    def close(self) -> None:
-        self._device.close()
 
-
-class Mpytool:
+class Mpytool(_Peer):
     """mpytool: its Mpy, and its own copy command for trees, which compares sizes and hashes in one batch."""
 
     def attach(self, port: str) -> None:
         log = SimpleColorLogger()
-        self._connection = ConnSerial(port=port, baudrate=115200, log=log)
-        self._mpy = Mpy(self._connection, log=log)
-        self._log = log
+        connection = self._opened.enter_context(
+            contextlib.closing(ConnSerial(port=port, baudrate=115200, log=log))
+        )
+        self._mpy, self._log = Mpy(connection, log=log), log
+        self._opened.callback(self._mpy.comm.exit_raw_repl)
         # Kept for the class, as if there were one board only.
         Mpy._DEFLATE_AVAILABLE = None
 
@@ -188,10 +195,6 @@ class Mpytool:
         copy.run([f"{local}/", f":{remote}/"])
 
     sync_tree = put_tree
-
-    def close(self) -> None:
-        self._mpy.comm.exit_raw_repl()
-        self._connection.close()
 
 
 CONTENDERS: dict[str, Callable[[], Contender]] = {

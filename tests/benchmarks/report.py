@@ -67,11 +67,10 @@ def print_job(name: str, rows: list[dict]) -> None:
 
 def print_targets(rows: list[dict]) -> None:
     """Print what devsession was to reach, and what it did."""
-    print("\nWhat devsession is to reach")
-    for target in TARGETS:
-        reached = target.reached(rows)
-        if reached is None:
-            continue
+    measured = [(target, reached) for target in TARGETS if (reached := target.reached(rows)) is not None]
+    if measured:
+        print("\nWhat devsession is to reach")
+    for target, reached in measured:
         of = f"{target.figure.replace('_', ' ')}{', of ' + target.peer if target.peer else ''}{' a file' if target.files > 1 else ''}"
         verdict = "reached" if reached <= target.limit else "missed"
         print(

@@ -56,12 +56,15 @@ class Station:
         self.port, self.root, self._link = port, root, link
 
     def read(self) -> Cost:
-        """Return the counts so far and the time now."""
+        """Return the counts so far and the time now; raises ConnectionError when the link has ended, as it does with its board."""
         now = time.perf_counter()
         assert self._link.stdin is not None
         assert self._link.stdout is not None
         print(file=self._link.stdin, flush=True)
-        return Cost(**json.loads(self._link.stdout.readline()), seconds=now)
+        line = self._link.stdout.readline()
+        if not line:
+            raise ConnectionResetError("the metering link has ended")
+        return Cost(**json.loads(line), seconds=now)
 
 
 @contextlib.contextmanager
