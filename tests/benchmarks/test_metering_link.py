@@ -13,6 +13,10 @@ from metering_link import Counts, Pace, Way
 from report import Target
 from station import Cost, Station, blast, metered, station
 
+from devsession.board.board import Board
+from devsession.links import link
+from devsession.transport.metering import Meter, MeteredTransport
+
 SLOW = Pace(rate=11520.0, latency=0.0005)
 
 
@@ -22,10 +26,10 @@ def exchange(directory: Path, pace: Pace) -> Iterator[tuple[Station, int, int]]:
     board, behind = os.openpty()
     tty.setraw(behind)
     try:
-        with metered(os.ttyname(behind), directory / "port", pace) as link:
+        with metered(os.ttyname(behind), directory / "port", pace) as between:
             client = os.open(directory / "port", os.O_RDWR | os.O_NOCTTY)
             try:
-                yield Station(str(directory / "port"), directory, link), client, board
+                yield Station(str(directory / "port"), directory, between), client, board
             finally:
                 os.close(client)
     finally:
@@ -138,6 +142,19 @@ def test_a_board_behind_it_answers_and_keeps_its_files_in_sight(tmp_path: Path):
             os.close(client)
         assert (cost.up, cost.down) == (44, 5)
         assert (at.root / "x").read_bytes() == b"abc"
+
+
+@pytest.mark.parametrize("pace", [Pace(), Pace(1e6, 0.0005)])
+async def test_it_counts_what_devsession_counts_itself(tmp_path: Path, pace: Pace):
+    with station(tmp_path / "station", pace) as at:
+        metered = MeteredTransport(link(at.port))
+        async with Board(metered) as board:
+            for n in range(5):
+                assert await board.eval(f"{n} * 2") == n * 2
+            cost = at.read()
+            # Attaching is one turn, and each value one.
+            assert Meter(cost.up, cost.down, cost.turns) == metered.meter
+            assert cost.turns == 6
 
 
 def test_costs_are_differences():
