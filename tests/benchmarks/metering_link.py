@@ -1,9 +1,9 @@
 """A link between a client and a board that counts what passes and is as fast as it is told to be.
 
 As a program, `python metering_link.py BOARD LINK [RATE LATENCY]`, it opens the terminal BOARD, offers a terminal of its own as the symbolic
-link LINK, and answers each line on its standard input with the counts so far, as JSON; it ends with its input. RATE is in bytes a second
-each way, LATENCY in seconds each way; without them everything passes at once. It is a process of its own so that a client that keeps its
-interpreter busy does not hold it up.
+link LINK, and answers each line on its standard input with the counts so far, as JSON; it ends with its input, or with the board. RATE is in
+bytes a second each way, LATENCY in seconds each way; without them everything passes at once. It is a process of its own so that a client
+that keeps its interpreter busy does not hold it up.
 
 Pacing is by a schedule, not by sleeping: a byte leaves the sender when the one before it has left, one byte's time after that, and arrives a
 latency later. Who wakes late hands on what has become due meanwhile, so the link is on time on a busy machine too, and never early. What
@@ -76,8 +76,10 @@ class Way:
         return self._waiting < WAITING
 
     def take(self, now: float) -> int:
-        """Put what the sender has on the line; return how much that was."""
+        """Put what the sender has on the line; return how much that was; raises OSError when it is gone."""
         data = os.read(self.source, WAITING)
+        if not data:
+            raise ConnectionResetError("the terminal was hung up")
         self._queue.append((now, memoryview(data)))
         self._waiting += len(data)
         return len(data)
@@ -176,6 +178,8 @@ def main(board_path: str, link_path: str, pace: Pace) -> None:
     try:
         print("ready", flush=True)
         carry(ours, board, pace, sys.stdin.fileno())
+    except OSError as gone:
+        sys.exit(f"{board_path}: {gone}")
     finally:
         link.unlink()
 

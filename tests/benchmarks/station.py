@@ -60,7 +60,8 @@ class Station:
         now = time.perf_counter()
         assert self._link.stdin is not None
         assert self._link.stdout is not None
-        print(file=self._link.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(file=self._link.stdin, flush=True)
         line = self._link.stdout.readline()
         if not line:
             raise ConnectionResetError("the metering link has ended")
@@ -79,7 +80,9 @@ def metered(board: str, port: Path, pace: Pace) -> Iterator[subprocess.Popen[str
                 raise RuntimeError("the metering link did not start")
             yield link
         finally:
-            link.stdin.close()
+            # What was written to one that has ended is lost.
+            with contextlib.suppress(BrokenPipeError):
+                link.stdin.close()
 
 
 @contextlib.contextmanager

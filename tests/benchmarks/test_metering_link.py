@@ -88,6 +88,20 @@ def test_a_receiver_that_does_not_take_holds_the_line(tmp_path: Path):
         assert arrived == data
 
 
+def test_a_board_that_is_gone_is_told(tmp_path: Path, capfd):
+    board, behind = os.openpty()
+    with metered(os.ttyname(behind), tmp_path / "port", Pace()) as between:
+        at = Station(str(tmp_path / "port"), tmp_path, between)
+        assert at.read().turns == 0
+        os.close(behind)
+        os.close(board)
+        between.wait(10)
+        with pytest.raises(ConnectionError, match="has ended"):
+            at.read()
+    assert "the terminal was hung up" in capfd.readouterr().err
+    assert not (tmp_path / "port").is_symlink()
+
+
 def test_a_way_hands_on_what_is_due_and_no_more():
     source, writer = os.pipe()
     reader, sink = os.pipe()
