@@ -9,6 +9,7 @@ from devsession.board.board import Board
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
 from devsession.session import file_code, paths
+from devsession.session.leftovers import Leftovers
 from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class FileAccess:
         self._session = session
         self.metadata = metadata
         self.next_handle = session.next_handle
+        self.leftovers = Leftovers(session.board.identity)
 
     @property
     def board(self) -> Board:
@@ -94,6 +96,7 @@ class FileAccess:
         self.metadata.facts = facts = FileFacts(frozenset(names), heap)
         if current:
             self.metadata.saw_current(look, current)
+        await self.tidy(*(file_code.call("remove", path) for path in self.leftovers.take()))
         return facts
 
     # Looking

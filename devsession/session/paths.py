@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import zlib
 from pathlib import PurePosixPath
 
@@ -55,6 +56,14 @@ def join(folder: str, name: str) -> str:
 def beside(path: str) -> str:
     """Return where new content for ``path`` is put until it is whole: always the same, so that what a broken write left is overwritten."""
     return posixpath.join(posixpath.dirname(path), f".devsession-{number_beside(path):08x}")
+
+
+def is_beside(path: str) -> bool:
+    """Whether that is a name of ours, made by ``beside``."""
+    return (
+        path.startswith("/")
+        and re.fullmatch(r"\.devsession-[0-9a-f]{8}", posixpath.basename(path)) is not None
+    )
 
 
 def number_beside(path: str) -> int:

@@ -24,9 +24,9 @@ BUDGETS = {
     "batches.py": 560,
     "emit.py": 350,
     "execute.py": 2000,
-    "get.py": 400,
+    "get.py": 500,
     "probe.py": 1400,
-    "put.py": 1150,
+    "put.py": 1250,
     "threads.py": 450,
 }
 # What runs in the simulator only.
