@@ -1,6 +1,6 @@
 """devsession against mpremote, Belay and mpytool at the same jobs, each on a board of its own behind a metering link of its own.
 
-    python tests/benchmarks/bench_files.py [--quick] [--json FILE] [--chart FILE.svg]
+    python tests/benchmarks/bench_files.py [--quick] [--json FILE] [--chart FILE.svg] [--also EARLIER.json]
 
 Rounds are interleaved, medians are printed: of 5, of 3 where one run takes over 10 s, and what takes over 30 s is done once. Ratios are
 taken within a round: `limit` is the time over that of a plain blast of the payload through the same link, `devsession` the time over
@@ -211,6 +211,26 @@ def on_link(name: str, tree_size: int, wanted: argparse.Namespace) -> list[dict]
     return rows
 
 
+def key(made: dict) -> tuple[str, str, str]:
+    return made["link"], made["job"], made["tool"]
+
+
+def earlier(file: Path | None) -> dict[tuple[str, str, str], dict]:
+    """Return the rows of an earlier run."""
+    return {key(each): each for each in json.loads(file.read_text())["rows"]} if file else {}
+
+
+def save(wanted: argparse.Namespace, rows: list[dict], made: dict[str, str]) -> None:
+    """Write what was asked for, as far as it is known."""
+    for file, text in (
+        (wanted.json, json.dumps({"versions": made, "rows": rows}, indent=1) + "\n"),
+        (wanted.chart, chart.draw(rows, made)),
+    ):
+        if file:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="each job once, on the instant link")
@@ -221,6 +241,9 @@ def main() -> None:
     parser.add_argument("--job", default="", help="only jobs with this in their name")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--chart", type=Path, help="draw them here, as SVG")
+    parser.add_argument(
+        "--also", type=Path, help="figures of an earlier run, for what this one does not measure"
+    )
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         tree_size = make_tree(Path(directory))
@@ -230,16 +253,11 @@ def main() -> None:
         + f"; {os.cpu_count()} processors, sim:"
     )
     links = wanted.links or (["instant"] if wanted.quick else list(LINKS))
-    rows = [each for name in links for each in on_link(name, tree_size, wanted)]
-    print_targets(rows)
-    if wanted.json:
-        wanted.json.parent.mkdir(parents=True, exist_ok=True)
-        wanted.json.write_text(
-            json.dumps({"versions": made, "tree": tree_size, "rows": rows}, indent=1) + "\n"
-        )
-    if wanted.chart:
-        wanted.chart.parent.mkdir(parents=True, exist_ok=True)
-        wanted.chart.write_text(chart.draw(rows, made), encoding="utf-8")
+    rows = earlier(wanted.also)
+    for name in links:
+        rows |= {key(each): each for each in on_link(name, tree_size, wanted)}
+        save(wanted, list(rows.values()), made)
+    print_targets(list(rows.values()))
 
 
 if __name__ == "__main__":
