@@ -1,10 +1,11 @@
 """The benchmark of file jobs: a job that went wrong is told, and the chart shows what was measured and what was not."""
 
+import argparse
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from bench_files import Measured, row
+from bench_files import Measured, earlier, row, save
 from chart import draw
 from contenders import Missing
 from jobs import (
@@ -124,3 +125,12 @@ def test_the_chart_is_a_picture_of_the_rows():
         for title in bar
     }
     assert bars["mpremote: 2.50"] == 2 * bars["devsession: 1.25"]
+
+
+def test_figures_are_kept_for_a_later_run(tmp_path: Path):
+    rows = [{"link": "instant", "job": "a job", "tool": "mpremote", "runs": 1, "turns": 5}]
+    wanted = argparse.Namespace(json=tmp_path / "new" / "figures.json", chart=tmp_path / "figures.svg")
+    save(wanted, rows, {"mpremote": "2"})
+    assert earlier(wanted.json) == {("instant", "a job", "mpremote"): rows[0]}
+    assert earlier(None) == {}
+    assert "mpremote 2" in wanted.chart.read_text()
