@@ -299,9 +299,10 @@ async def test_many_small_files_come_in_few_turns(metered, tmp_path: Path):
 async def test_a_file_that_comes_half_leaves_the_old_one(session: DeviceSession, tmp_path: Path):
     await session.files.write_bytes("/large", os.urandom(8_000_000))
     (tmp_path / "large").write_bytes(b"old")
-    getting = asyncio.create_task(session.files.get("/large", tmp_path / "large"))
-    await asyncio.sleep(0.02)
-    getting.cancel()
+    getting: asyncio.Task[None]
+    getting = asyncio.create_task(
+        session.files.get("/large", tmp_path / "large", progress=lambda _: getting.cancel())
+    )
     with pytest.raises(asyncio.CancelledError):
         await getting
     assert os.listdir(tmp_path) == ["large"]
