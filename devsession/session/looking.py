@@ -56,7 +56,7 @@ class FileLooking:
         self._metadata = metadata
         self._access = FileAccess(session, metadata)
         self._contents = Contents(self._access, facts)
-        self._trees = Trees(session, metadata)
+        self._trees = Trees(session, self._access)
 
     async def listdir(self, path: AnyPath = ".") -> tuple[str, ...]:
         """Return the names in a directory, sorted; raises as ``scandir``."""
