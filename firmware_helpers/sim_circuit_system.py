@@ -92,7 +92,7 @@ class Hash:
 
 
 def decompress(data, wbits=15):
-    # All that came out is the window there, whatever its bits are said to be.
+    # The window of CircuitPython's is always the largest.
     return deflate.DeflateIO(io.BytesIO(data), FORMATS[wbits], 15).read()
 
 
