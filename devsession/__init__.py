@@ -75,7 +75,7 @@ if TYPE_CHECKING:
     )
     from devsession.links import connect, link
     from devsession.pool.config import PoolConfig
-    from devsession.pool.provider import BoardOffer, Provider
+    from devsession.pool.provider import BoardOffer
     from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
@@ -176,7 +176,6 @@ __all__ = [
     "ProfileError",
     "ProfileReport",
     "ProtocolError",
-    "Provider",
     "ProviderError",
     "Pulse",
     "Ran",
@@ -261,7 +260,6 @@ _HOMES = {
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
     "ProfileReport": "devsession.session.profile_report",
-    "Provider": "devsession.pool.provider",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reconnect": "devsession.session.reconnect",
