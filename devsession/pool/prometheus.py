@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 from devsession.errors import PoolError, UsageError
 from devsession.pool.distribution import Distribution
+from devsession.pool.events import Evicted
 from devsession.pool.metrics import PoolMetrics
 from devsession.pool.shown import ShownPool, shown_pools
 from devsession.pool.snapshot import BoardState, PoolSnapshot
@@ -56,10 +57,17 @@ _COUNTERS = {
     "boards_quarantined": ("quarantined", "Boards that were put in quarantine"),
     "boards_recovered": ("recovered", "Boards that were sick and got well"),
 }
+# What has not happened yet counts as 0: Prometheus would not see the step from nothing to 1.
+_EVICTED = dict.fromkeys((reason.value for reason in Evicted), 0)
+_GIVEN_UP = dict.fromkeys(("timeout", "cancelled", "refused"), 0)
 # Likewise, with a label that says which.
 _LABELLED: dict[str, tuple[str, str, Callable[[PoolMetrics], dict[str, int]]]] = {
-    "sessions_evicted": ("reason", "Sessions that were ended", lambda pool: pool.evicted),
-    "requests_given_up": ("reason", "Callers who left without a board", lambda pool: pool.given_up),
+    "sessions_evicted": ("reason", "Sessions that were ended", lambda pool: _EVICTED | pool.evicted),
+    "requests_given_up": (
+        "reason",
+        "Callers who left without a board",
+        lambda pool: _GIVEN_UP | pool.given_up,
+    ),
     "scaled": (
         "direction",
         "Changes of the pool's size",
