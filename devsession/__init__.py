@@ -75,8 +75,12 @@ if TYPE_CHECKING:
     )
     from devsession.links import connect, link
     from devsession.pool.config import PoolConfig
+    from devsession.pool.distribution import Distribution
+    from devsession.pool.metrics import PoolMetrics
     from devsession.pool.provider import BoardOffer
+    from devsession.pool.shown import ShownPool, shown_pools
     from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot
+    from devsession.pool.store import PoolStore
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -135,6 +139,7 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "Distribution",
     "EmulatorNotFoundError",
     "Event",
     "Events",
@@ -164,7 +169,9 @@ __all__ = [
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
+    "PoolMetrics",
     "PoolSnapshot",
+    "PoolStore",
     "Port",
     "PortAdded",
     "PortBusyError",
@@ -199,6 +206,7 @@ __all__ = [
     "SessionProfile",
     "SessionState",
     "SharedVariables",
+    "ShownPool",
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
@@ -217,6 +225,7 @@ __all__ = [
     "refresh",
     "rescue",
     "set_clock",
+    "shown_pools",
     "watch_ports",
 ]
 
@@ -239,6 +248,7 @@ _HOMES = {
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
+    "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
     "Execution": "devsession.board.execution",
@@ -254,7 +264,9 @@ _HOMES = {
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "PoolConfig": "devsession.pool.config",
+    "PoolMetrics": "devsession.pool.metrics",
     "PoolSnapshot": "devsession.pool.snapshot",
+    "PoolStore": "devsession.pool.store",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
     "PortEvent": "devsession.transport.watch",
@@ -276,6 +288,7 @@ _HOMES = {
     "SessionProfile": "devsession.session.profile",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
+    "ShownPool": "devsession.pool.shown",
     "StateChange": "devsession.session.states",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
@@ -289,6 +302,7 @@ _HOMES = {
     "refresh": "devsession.session.capability_cache",
     "rescue": "devsession.board.rescue",
     "set_clock": "devsession.board.clock",
+    "shown_pools": "devsession.pool.shown",
     "watch_ports": "devsession.transport.watch",
 }
 

@@ -93,8 +93,8 @@ INTERNAL: dict[type, set[str]] = {
     references.Ref: {"make"},
 }
 
-# What is handed to a board, and waited for by nobody else.
-HANDED = (Transport, devsession.Pulse)
+# What is handed to a board or a pool, and waited for by nobody else.
+HANDED = (Transport, devsession.Pulse, devsession.PoolStore)
 
 # What only a twin has: the value of an attribute or item of a handle, which elsewhere is `await`; how twins are made.
 ONLY_HERE = {"value_of"}
