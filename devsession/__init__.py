@@ -74,12 +74,16 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.pool.config import PoolConfig
+    from devsession.pool.config import Eviction, PoolConfig, Selection
     from devsession.pool.distribution import Distribution
+    from devsession.pool.lease import Lease, LeaseState
+    from devsession.pool.local import LocalBoards
     from devsession.pool.metrics import PoolMetrics
+    from devsession.pool.pool import SessionPool
     from devsession.pool.provider import BoardOffer
     from devsession.pool.shown import ShownPool, shown_pools
-    from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot
+    from devsession.pool.simulated import SimulatedBoards
+    from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot, SessionSnapshot
     from devsession.pool.store import PoolStore
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
@@ -143,6 +147,7 @@ __all__ = [
     "EmulatorNotFoundError",
     "Event",
     "Events",
+    "Eviction",
     "Execution",
     "ExpectError",
     "Expected",
@@ -156,12 +161,15 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "Lease",
     "LeaseLost",
+    "LeaseState",
     "LeaseTimeoutError",
     "Level",
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "LocalBoards",
     "MethodMissingError",
     "NegotiationError",
     "Performance",
@@ -199,14 +207,18 @@ __all__ = [
     "ResourceState",
     "Rung",
     "Running",
+    "Selection",
     "SessionEndedError",
     "SessionError",
     "SessionExistsError",
     "SessionPhase",
+    "SessionPool",
     "SessionProfile",
+    "SessionSnapshot",
     "SessionState",
     "SharedVariables",
     "ShownPool",
+    "SimulatedBoards",
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
@@ -251,6 +263,7 @@ _HOMES = {
     "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
+    "Eviction": "devsession.pool.config",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
     "Fault": "devsession.transport.fault_plan",
@@ -260,7 +273,10 @@ _HOMES = {
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "Lease": "devsession.pool.lease",
+    "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
+    "LocalBoards": "devsession.pool.local",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "PoolConfig": "devsession.pool.config",
@@ -284,11 +300,15 @@ _HOMES = {
     "ResourceState": "devsession.session.cleanup",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "Selection": "devsession.pool.config",
     "SessionPhase": "devsession.session.session",
+    "SessionPool": "devsession.pool.pool",
     "SessionProfile": "devsession.session.profile",
+    "SessionSnapshot": "devsession.pool.snapshot",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
     "ShownPool": "devsession.pool.shown",
+    "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
