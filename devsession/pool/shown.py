@@ -6,7 +6,7 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,14 @@ class State:
 
     snapshot: PoolSnapshot
     metrics: PoolMetrics
+
+    def timeless(self) -> State:
+        """Return the same without what changes as time goes by, though nothing happens."""
+        boards = tuple(replace(board, lease_age=None, retry_in=None) for board in self.snapshot.boards)
+        return State(
+            replace(self.snapshot, taken_at=0.0, boards=boards),
+            replace(self.metrics, taken_at=0.0, request_rate=0.0),
+        )
 
 
 @dataclass(frozen=True, slots=True)

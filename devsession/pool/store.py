@@ -27,8 +27,10 @@ from devsession.pool.snapshot import PoolSnapshot
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-# Seconds for which changes are gathered, so that a busy pool writes four times a second, however many they are: each takes some 3 ms.
-GATHERING = 0.25
+# Seconds for which changes are gathered, so that a busy pool writes twice a second, however many they are: each takes some 3 ms.
+GATHERING = 0.5
+# Seconds after which a pool is shown again though nothing has happened: lower rates are all that is new then.
+REMINDER = 10.0
 # Seconds that `aclose` waits for what is being written: longer than others may hold the file.
 CLOSING = 10.0
 _FAILURES = (sqlite3.Error, OSError, PoolError)
@@ -54,6 +56,7 @@ class PoolStore:
         self._writer: threading.Thread | None = None
         self._hurry = threading.Event()
         self._slot: tuple[int, BoardLock] | None = None
+        self._last_shown: tuple[State, float] | None = None
         self._has_warned = False
 
     async def load(self) -> tuple[Remembered, ...]:
@@ -92,24 +95,35 @@ class PoolStore:
                 if not boards and state is None:
                     self._writer = None
                     return
-            try:
-                with contextlib.closing(self._open()) as connection:
-                    self._write_down(connection, boards, state)
-            except _FAILURES as error:
-                self._warn(f"what the pool knows is not kept: {self.path}: {error}")
+            if state is not None and not self._is_news(state):
+                state = None
+            if boards or state is not None:
+                self._write_down(boards, state)
 
-    def _write_down(
-        self, connection: sqlite3.Connection, boards: dict[str, Remembered], state: State | None
-    ) -> None:
-        told = None
-        if state is not None:
-            self._slot = self._slot or take_slot(connection, locks_beside(self.path))
-            shown_at = state.snapshot.taken_at
-            told = (self._slot[0], os.getpid(), _program(), shown_at, states().dump_json(state).decode())
-        with transaction(connection):
-            connection.executemany(_SAVE, map(_row, boards.values()))
-            if told is not None:
-                connection.execute(_SHOW, told)
+    def _is_news(self, state: State) -> bool:
+        now, timeless = state.snapshot.taken_at, state.timeless()
+        if self._last_shown is not None:
+            last, at = self._last_shown
+            if timeless == last and abs(now - at) < REMINDER:
+                return False
+        self._last_shown = timeless, now
+        return True
+
+    def _write_down(self, boards: dict[str, Remembered], state: State | None) -> None:
+        try:
+            with contextlib.closing(self._open()) as connection:
+                told = None if state is None else self._told(connection, state)
+                with transaction(connection):
+                    connection.executemany(_SAVE, map(_row, boards.values()))
+                    if told is not None:
+                        connection.execute(_SHOW, told)
+        except _FAILURES as error:
+            self._warn(f"what the pool knows is not kept: {self.path}: {error}")
+
+    def _told(self, connection: sqlite3.Connection, state: State) -> tuple[object, ...]:
+        self._slot = self._slot or take_slot(connection, locks_beside(self.path))
+        text = states().dump_json(state).decode()
+        return (self._slot[0], os.getpid(), _program(), state.snapshot.taken_at, text)
 
     def _load(self) -> tuple[Remembered, ...]:
         # Made now, while the pool begins: later it would hold up the loop.
@@ -129,7 +143,7 @@ class PoolStore:
             writer.join(CLOSING)
         if self._slot is not None:
             slot, lock = self._slot
-            self._slot = None
+            self._slot = self._last_shown = None
             try:
                 with contextlib.closing(self._open()) as connection, transaction(connection):
                     connection.execute("DELETE FROM pools WHERE slot = ?", (slot,))
