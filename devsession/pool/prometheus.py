@@ -151,7 +151,7 @@ class HostCollector:
 def serving(registry: CollectorRegistry, *, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve a registry over HTTP while the block runs, in threads of its own; gives the URL. Port 0 is any that is free.
 
-    Raises UsageError when the port cannot be had.
+    Leaving the block takes up to half a second. Raises UsageError when the port cannot be had.
     """
     try:
         server, thread = start_http_server(port, host, registry)

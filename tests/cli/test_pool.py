@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 import urllib.request
 from dataclasses import replace
@@ -23,6 +24,7 @@ from devsession.pool.metrics import Meter
 from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot
 from devsession.pool.store import PoolStore
 
+ROOT = Path(__file__).parents[2]
 DEVSESSION = [sys.executable, "-m", "devsession", "pool"]
 
 
@@ -247,3 +249,17 @@ def test_help_teaches():
     assert "devsession pool status --json" in pool("--help").stdout
     assert "--once" in pool("status", "--help").stdout
     assert "prometheus" in pool("serve-metrics", "--help").stdout
+
+
+def test_the_readmes_watched_pool_runs(tmp_path: Path):
+    blocks = (ROOT / "README.md").read_text("utf-8").split("```python\n")[1:]
+    (code,) = (block.split("```")[0] for block in blocks if "PoolStore" in block)
+    imports, body = code.split("\n\n", 1)
+    program = tmp_path / "watched.py"
+    program.write_text(
+        f"import asyncio\n{imports}\n\nasync def main():\n{textwrap.indent(body, '    ')}\nasyncio.run(main())\n"
+    )
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"2 1 [\d.e-]+\n", done.stdout)
+    assert (tmp_path / "devsession" / "pools.sqlite3").exists()
