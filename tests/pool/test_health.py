@@ -18,6 +18,7 @@ from devsession import (
     LeaseTimeoutError,
     LinkLostError,
     LocalBoards,
+    PoolMetrics,
     ProviderError,
     SessionPool,
     SimulatedBoards,
@@ -104,7 +105,12 @@ async def test_a_board_that_fails_again_and_again_is_left_alone_and_comes_back(o
         return is_fit
 
     async with SessionPool(
-        provider=one_board, probes=[fit], health_interval=0.05, strikes=2, quarantine=0.1, quarantine_longest=0.2
+        provider=one_board,
+        probes=[fit],
+        health_interval=0.05,
+        strikes=2,
+        quarantine=0.1,
+        quarantine_longest=0.2,
     ) as pool:
         events = listen(pool)
         async with pool.acquire(requires=["relay", "hashlib"], agent="one") as session:
@@ -219,7 +225,8 @@ class Memory:
     def save(self, row: Remembered) -> None:
         self.rows[row.identity] = row
 
-    def show(self, snapshot: PoolSnapshot) -> None:
+    def show(self, snapshot: PoolSnapshot, metrics: PoolMetrics) -> None:
+        assert metrics.size == snapshot.size
         self.shown.append(snapshot)
 
     async def aclose(self) -> None:
