@@ -20,7 +20,9 @@ LOOK = 0.005
 def unplug(pool: SessionPool, board: str) -> None:
     """Have a simulated board vanish as if its cable was pulled."""
     transport = pool._runner.pooled[board].manager.board._prompt.wire.transport
-    transport._instance._gone(LinkLostError("unplugged"))  # type: ignore[attr-defined]
+    instance = transport._instance  # type: ignore[attr-defined]
+    instance._supervisor.stop()
+    instance._gone(LinkLostError("unplugged"))
 
 
 def kill_interpreter(pool: SessionPool, board: str) -> None:
