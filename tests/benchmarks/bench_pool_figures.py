@@ -18,7 +18,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pool"))
 
-from shown import board, reused, snapshot
+from pools_on_show import board, reused, snapshot
 
 from devsession import PoolStore, shown_pools
 from devsession.pool.inventory import Remembered

@@ -9,7 +9,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from shown import board, figures, reused, snapshot
+from pools_on_show import board, figures, reused, snapshot
 
 from devsession.pool import events
 from devsession.pool.distribution import RATE_WINDOW, Distribution, Histogram, Rate

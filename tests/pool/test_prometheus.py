@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pools_on_show import board, figures, reused, snapshot
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from shown import board, figures, reused, snapshot
 from test_metrics import TOLD
 
 from devsession.errors import UsageError

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from shown import board, figures, reused, snapshot
+from pools_on_show import board, figures, reused, snapshot
 
 from devsession.errors import PoolError
 from devsession.pool.database import FORMAT, locks_beside
@@ -69,7 +69,7 @@ def in_another_process(code: str, *arguments: object, **options) -> subprocess.P
 SHOWS = """
     import asyncio, sys
     from pathlib import Path
-    from shown import board, figures, snapshot
+    from pools_on_show import board, figures, snapshot
     from devsession.pool.store import PoolStore
 
     async def main():

@@ -162,7 +162,7 @@ def test_a_store_somewhere_else(tmp_path: Path):
 def test_a_pool_whose_process_was_killed(tmp_path: Path):
     code = """if True:
         import os, signal
-        from test_pool import a_pool, show
+        from test_pool_commands import a_pool, show
         from devsession.pool.store import PoolStore
         show(PoolStore(), a_pool())
         os.kill(os.getpid(), signal.SIGKILL)
