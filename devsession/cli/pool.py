@@ -158,17 +158,21 @@ def _summary(pool: ShownPool) -> str:
         f"{now.active} leased, {now.idle} idle, {now.unhealthy} unhealthy",
         f"{now.waiting} waiting",
         f"{now.sessions} sessions",
-        f"{metrics.requests} requests, {metrics.request_rate:.2g}/s",
+        f"{metrics.requests} requests, {metrics.request_rate:.1f}/s",
     ]
     if metrics.hit_rate is not None:
         parts.append(f"{metrics.hit_rate:.0%} reused")
     if (usual := metrics.waits.quantile(0.5)) is not None and (
         slow := metrics.waits.quantile(0.99)
     ) is not None:
-        parts.append(f"waits {usual:.2g} s, 99 % within {slow:.2g} s")
+        parts.append(f"waits {_seconds(usual)}, 99 % within {_seconds(slow)}")
     if now.is_draining:
         parts.append("draining")
     return printable("; ".join(parts))
+
+
+def _seconds(time: float) -> str:
+    return f"{time * 1000:.2f} ms" if time < 1 else f"{time:.1f} s"
 
 
 def _rows(pool: ShownPool) -> list[list[str]]:

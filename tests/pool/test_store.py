@@ -149,6 +149,8 @@ async def test_saving_and_showing_do_not_hold_up_the_loop(path: Path):
     await saved(path, A)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
+    store.save(A)
+    store._hurry.set()
     begun = time.perf_counter()
     for number in range(1000):
         store.save(Remembered(f"b{number % 60}", "x", "x"))
