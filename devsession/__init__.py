@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         UncertainExecutionError,
         UnknownNameError,
         UnrepresentableValueError,
+        UnsafeNameError,
         UsageError,
     )
     from devsession.links import connect, link
@@ -92,17 +93,21 @@ if TYPE_CHECKING:
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.generators import DeployedGenerator
+    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
+    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -121,6 +126,7 @@ __all__ = [
     "BoardSwappedError",
     "BoardTakenError",
     "BoardThread",
+    "CacheUse",
     "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
@@ -143,6 +149,7 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "DiskUse",
     "Distribution",
     "EmulatorNotFoundError",
     "Event",
@@ -155,6 +162,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileStat",
     "FileSystem",
     "Finding",
     "Held",
@@ -190,6 +198,7 @@ __all__ = [
     "PortRemoved",
     "ProfileError",
     "ProfileReport",
+    "Progress",
     "ProtocolError",
     "ProviderError",
     "Pulse",
@@ -221,9 +230,11 @@ __all__ = [
     "SimulatedBoards",
     "SimulatorError",
     "StateChange",
+    "SyncPlan",
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
+    "UnsafeNameError",
     "UsageError",
     "connect",
     "diagnose",
@@ -243,6 +254,11 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "Progress": "devsession.session.sending",
+    "SyncPlan": "devsession.session.sync_plan",
+    "DiskUse": "devsession.session.looking",
+    "CacheUse": "devsession.session.metadata",
+    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardOffer": "devsession.pool.provider",
     "BoardSnapshot": "devsession.pool.snapshot",
