@@ -9,7 +9,6 @@ from devsession.pool.model import Action, Check, Close, Evict, Expire, Member, S
 from devsession.pool.planner import Planner
 from devsession.pool.snapshot import BoardState
 
-
 # Why boards are closed when a pool was made smaller.
 TOO_MANY = "the pool is smaller"
 
