@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devsession.cli.outcome import conclude
-from devsession.cli.terminal import printable
+from devsession.cli.terminal import aligned, printable
 from devsession.errors import UsageError
 
 if TYPE_CHECKING:
@@ -208,15 +208,8 @@ def _cell(value: object) -> str:
 
 def _text(pool: ShownPool) -> str:
     rows = _rows(pool)
-    lines = [_summary(pool)]
-    if rows:
-        table = [list(_HEADS), *rows]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines += [
-            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in table
-        ]
-    return "\n".join(lines) + "\n"
+    table = aligned([_HEADS, *rows]) if rows else []
+    return "".join(line + "\n" for line in (_summary(pool), *table))
 
 
 def _drawn(pools: tuple[ShownPool, ...]) -> RenderableType:
