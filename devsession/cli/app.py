@@ -33,6 +33,7 @@ COMMANDS = {
         "Run a command and record all that passes between it and the board",
     ),
     "replay": ("devsession.cli.cassettes", "Show a recorded cassette"),
+    "pool": ("devsession.cli.pool", "Pools of boards: status, and their figures for Prometheus"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 
