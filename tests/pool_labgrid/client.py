@@ -1,0 +1,133 @@
+"""A client of the farm, for the tests: one command a line, ``["open", "rp2-a"]``, is answered by one line.
+
+Runs with labgrid's environment; its arguments are the provider's URL, the directory of locks, and options as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+from devsession import BoardTakenError, DeviceSessionManager, DevsessionError
+from devsession.pool.labgrid.provider import LabgridProvider, PlaceLost
+from devsession.pool.locks import Locks
+
+# Between two rounds over boards that others have, in seconds: some use theirs for a second.
+PAUSE = 0.05
+
+
+class Commands:
+    def __init__(self, provider: LabgridProvider) -> None:
+        self._provider = provider
+        self._offers = {}
+        self._urls: dict[str, str] = {}
+        self._lost: asyncio.Queue[PlaceLost] = asyncio.Queue()
+        provider.lost.add(self._lost.put_nowait)
+
+    async def discover(self) -> dict[str, list[str]]:
+        self._offers = {offer.name: offer for offer in await self._provider.discover()}
+        return {name: sorted(offer.tags) for name, offer in self._offers.items()}
+
+    async def open(self, name: str) -> str:
+        if name not in self._offers:
+            await self.discover()
+        self._urls[name] = await self._provider.open(self._offers[name])
+        return self._urls[name]
+
+    async def open_and_leave(self, name: str) -> str:
+        """Begin to open a place, and give up while that is under way."""
+        opening = asyncio.create_task(self._provider.open(self._offers[name]))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.wait({opening})
+        return "cancelled" if opening.cancelled() else "done"
+
+    async def settle(self) -> None:
+        """Wait until what was given up is given back."""
+        while self._provider._tasks:
+            await asyncio.wait(self._provider._tasks)
+
+    async def wait_taken(self, name: str) -> None:
+        """Wait until the coordinator tells that somebody has a place."""
+        conversation = await self._provider._connected()
+        await conversation.wait_until(lambda: conversation.places[name].acquired is not None, 10.0)
+
+    async def close(self, name: str) -> None:
+        await self._provider.close(self._offers[name])
+
+    async def power(self, name: str) -> bool:
+        return await self._provider.power(self._offers[name])
+
+    async def exec(self, name: str, program: str) -> str:
+        async with (
+            DeviceSessionManager.open(self._urls[name]) as manager,
+            manager.session() as session,
+        ):
+            return (await session.exec(program)).output
+
+    async def work(self, leases: int, mark: int) -> dict[str, list]:
+        """Use boards that nobody else has, until there were so many; returns when which was used, and how often all were taken."""
+        used, taken = [], 0
+        while len(used) < leases:
+            for name in await self.discover():
+                try:
+                    await self.open(name)
+                except BoardTakenError:
+                    taken += 1
+                    continue
+                begun = time.monotonic()
+                # Seen by everybody who is on the board: a second one would change it.
+                told = await self.exec(
+                    name,
+                    f"import builtins, time\nbuiltins.mark={mark}\ntime.sleep_ms(50)\nprint(builtins.mark)",
+                )
+                assert told == f"{mark}\n", told
+                used.append([name, begun, time.monotonic()])
+                await self.close(name)
+                break
+            else:
+                await asyncio.sleep(PAUSE)
+        return {"used": used, "taken": taken}
+
+    async def lost(self, timeout: float) -> dict[str, str] | None:
+        try:
+            async with asyncio.timeout(timeout):
+                return dataclasses.asdict(await self._lost.get())
+        except TimeoutError:
+            return None
+
+    async def who(self) -> str:
+        return self._provider._name().name
+
+    async def loaded(self) -> list[str]:
+        return sorted({name.partition(".")[0] for name in sys.modules} & {"grpc", "labgrid"})
+
+    async def serial_is_labgrids(self) -> bool:
+        from serial import rfc2217
+
+        # Only the fork has time-outs that cost nothing to set.
+        return "timeout" in vars(rfc2217.Serial)
+
+
+async def main(url: str, locks: str, options: str) -> None:
+    loop = asyncio.get_running_loop()
+    provider = LabgridProvider(url, locks=Locks(Path(locks)), **json.loads(options))
+    commands = Commands(provider)
+    try:
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            do, *words = json.loads(line)
+            try:
+                answer = ["done", await getattr(commands, do)(*words)]
+            except DevsessionError as error:
+                answer = [type(error).__name__, str(error)]
+            print(json.dumps(answer), flush=True)
+    finally:
+        await provider.aclose()
+
+
+asyncio.run(main(*sys.argv[1:]))

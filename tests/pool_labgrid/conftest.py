@@ -1,0 +1,40 @@
+"""The farm that the tests of this room share."""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from farm import LABGRID, Client, Farm, running
+
+
+@pytest.fixture(scope="session")
+def whole_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
+    if not (LABGRID / "complete").exists():
+        reason = "labgrid is not installed: make labgrid"
+        if os.environ.get("DEVSESSION_LABGRID") == "required":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running(tmp_path_factory.mktemp("farm")) as farm:
+        yield farm
+
+
+@pytest.fixture
+def farm(whole_farm: Farm) -> Farm:
+    """The farm, with all its parts on their feet."""
+    whole_farm.restore()
+    return whole_farm
+
+
+@pytest.fixture
+def client(farm: Farm) -> Iterator[Callable[..., Client]]:
+    """Starts clients, which end with the test."""
+    clients: list[Client] = []
+
+    def start(url: str = "labgrid:pool=ci", **options: Any) -> Client:
+        clients.append(Client(farm, url, **options))
+        return clients[-1]
+
+    yield start
+    for each in clients:
+        each.end()
