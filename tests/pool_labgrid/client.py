@@ -18,6 +18,14 @@ from devsession.pool.locks import Locks
 
 # Between two rounds over boards that others have, in seconds: some use theirs for a second.
 PAUSE = 0.05
+# Seen by everybody who is on the board: a second one would change it.
+MARKING = """
+import time
+with open("/mark", "w") as file:
+    file.write("{}")
+time.sleep_ms(50)
+print(open("/mark").read())
+"""
 
 
 class Commands:
@@ -29,8 +37,9 @@ class Commands:
         provider.lost.add(self._lost.put_nowait)
 
     async def discover(self) -> dict[str, list[str]]:
-        self._offers = {offer.name: offer for offer in await self._provider.discover()}
-        return {name: sorted(offer.tags) for name, offer in self._offers.items()}
+        offers = {offer.name: offer for offer in await self._provider.discover()}
+        self._offers |= offers
+        return {name: sorted(offer.tags) for name, offer in offers.items()}
 
     async def open(self, name: str) -> str:
         if name not in self._offers:
@@ -81,11 +90,7 @@ class Commands:
                     taken += 1
                     continue
                 begun = time.monotonic()
-                # Seen by everybody who is on the board: a second one would change it.
-                told = await self.exec(
-                    name,
-                    f"import builtins, time\nbuiltins.mark={mark}\ntime.sleep_ms(50)\nprint(builtins.mark)",
-                )
+                told = await self.exec(name, MARKING.format(mark))
                 assert told == f"{mark}\n", told
                 used.append([name, begun, time.monotonic()])
                 await self.close(name)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,15 @@ def whole_farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Farm]:
         pytest.skip(reason)
     with running(tmp_path_factory.mktemp("farm")) as farm:
         yield farm
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_processes(whole_farm: Farm) -> Iterator[None]:
+    """As everywhere, but for the farm's own: what is killed is started again, and has another id then."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = set(children.read_text().split())
+    yield
+    assert set(children.read_text().split()) <= before | whole_farm.processes
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ CLIENT = Path(__file__).with_name("client.py")
 START_TIMEOUT = 30.0
 ANSWER_TIMEOUT = 60.0
 LOOK = 0.05
+EXPORTER_CONNECTED = "connected to coordinator"
 BOARDS = ("rp2-a", "rp2-b", "esp-c")
 TAGS = {
     "rp2-a": {"pool": "ci", "port": "rp2", "cap_wifi": "1"},
@@ -71,8 +72,17 @@ class Farm:
         _await(lambda: _listens(self.address), "the coordinator", self._processes["coordinator"])
 
     def start_exporter(self) -> None:
+        """Start the exporter, and again as a service manager does: it ends when the coordinator still knows the one before."""
         where = ("-c", self.address, "-n", "here", "--hostname", "127.0.0.1")
-        self._start("exporter", LABGRID / "bin" / "labgrid-exporter", *where, "exporter.yaml")
+        log = self.directory / "exporter.log"
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            self._start("exporter", LABGRID / "bin" / "labgrid-exporter", *where, "exporter.yaml")
+            while self._processes["exporter"].poll() is None:
+                if EXPORTER_CONNECTED in log.read_text():
+                    return
+                assert time.monotonic() < deadline, "the exporter did not connect"
+                time.sleep(LOOK)
 
     def kill(self, name: str) -> None:
         """Kill a process of the farm at once, and whatever it has started; it is not missed."""
@@ -94,6 +104,11 @@ class Farm:
             process = self._processes.get(name)
             if process is None or process.poll() is not None:
                 self.restart(name)
+
+    @property
+    def processes(self) -> set[str]:
+        """The ids of what runs of the farm."""
+        return {str(process.pid) for process in self._processes.values()}
 
     def end(self) -> None:
         for name in tuple(self._processes):
@@ -126,7 +141,7 @@ class Farm:
         _await(lambda: all(map(_listens, ports)), "ser2net", self._processes["ser2net"])
 
     def _start(self, name: str, *words: str | Path) -> None:
-        with (self.directory / f"{name}.log").open("ab") as log:
+        with (self.directory / f"{name}.log").open("wb") as log:
             self._processes[name] = subprocess.Popen(
                 words,
                 cwd=self.directory,
@@ -160,13 +175,13 @@ class Client:
         self._process.stdin.flush()
 
     def answer(self) -> Any:
-        """Return what came of what was begun; what went wrong there is a Refusal here."""
+        """Return what came of what was begun; what went wrong there is a RefusedError here."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the client has ended"
         kind, told = json.loads(line)
         if kind != "done":
-            raise Refusal(kind, told)
+            raise RefusedError(kind, told)
         return told
 
     def do(self, do: str, *words: Any) -> Any:
@@ -177,7 +192,7 @@ class Client:
         """Wait until a place is offered; return its tags."""
         deadline = time.monotonic() + START_TIMEOUT
         while time.monotonic() < deadline:
-            with contextlib.suppress(Refusal):
+            with contextlib.suppress(RefusedError):
                 offers = self.do("discover")
                 if name in offers:
                     return list(offers[name])
@@ -213,7 +228,7 @@ class Client:
                 stream.close()  # type: ignore[union-attr]
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """What a client could not do: the class of the error, and what it says."""
 
     def __init__(self, kind: str, said: str) -> None:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 
 import pytest
-from farm import BOARDS, Client, Farm, Refusal
+from farm import BOARDS, Client, Farm, RefusedError
 
 Start = Callable[..., Client]
 # Nothing happens for so long, in seconds, where nothing is to happen.
@@ -38,6 +38,7 @@ def test_two_clients_on_three_places_never_share_one(client: Start):
     one, two = client(), client()
     for name in BOARDS:
         one.wait_for(name)
+    two.wait_for("esp-c")
     assert one.do("who") != two.do("who")
     for mark, each in enumerate((one, two)):
         each.begin("work", 5, mark)
@@ -65,7 +66,7 @@ def test_whoever_has_a_place_is_named(client: Start):
     one, two = client(), client()
     one.wait_for(HELD)
     one.do("open", HELD)
-    with pytest.raises(Refusal, match=f"BoardTakenError: {HELD} is held by {one.do('who')}"):
+    with pytest.raises(RefusedError, match=f"BoardTakenError: {HELD} is held by {one.do('who')}"):
         two.do("open", HELD)
     one.do("close", HELD)
     two.do("open", HELD)
@@ -84,18 +85,11 @@ def test_a_client_killed_while_holding_a_place_keeps_nobody_from_it(client: Star
     one, two = client(), client()
     one.wait_for(HELD)
     one.do("open", HELD)
-    name = one.do("who")
-    with pytest.raises(Refusal, match="BoardTakenError"):
+    with pytest.raises(RefusedError, match="BoardTakenError"):
         two.do("open", HELD)
     one.kill()
     two.do("open", HELD)
     assert two.do("exec", HELD, "print(1)") == "1\n"
-    two.do("close", HELD)
-    # The next one has its name, and gives back what was left under it.
-    assert client().do("who") != name
-    third = client()
-    third.do("discover")
-    assert third.do("who") == name
 
 
 def test_what_a_dead_client_left_is_released_by_the_next_of_its_name(client: Start, farm: Farm):
@@ -116,7 +110,7 @@ def test_whether_a_client_of_another_computer_is_dead_is_not_guessed(client: Sta
     one.wait_for(HELD)
     one.do("open", HELD)
     one.kill()
-    with pytest.raises(Refusal, match="BoardTakenError"):
+    with pytest.raises(RefusedError, match="BoardTakenError"):
         elsewhere.do("open", HELD)
     client().do("discover")
 
@@ -128,7 +122,7 @@ def test_a_coordinator_that_is_killed_and_started_again_leaves_the_place_to_its_
     one.wait_for(HELD)
     one.do("open", HELD)
     farm.kill("coordinator")
-    with pytest.raises(Refusal, match="ProviderError: labgrid's coordinator"):
+    with pytest.raises(RefusedError, match="ProviderError: labgrid's coordinator"):
         two.do("discover")
     # The link is another affair.
     assert one.do("exec", HELD, "print(1)") == "1\n"
@@ -136,7 +130,7 @@ def test_a_coordinator_that_is_killed_and_started_again_leaves_the_place_to_its_
     farm.restart("exporter")
     two.wait_for(HELD)
     two.do("wait_taken", HELD)
-    with pytest.raises(Refusal, match=one.do("who")):
+    with pytest.raises(RefusedError, match=one.do("who")):
         two.do("open", HELD)
     assert one.do("lost", QUIET) is None
     assert one.do("exec", HELD, "print(2)") == "2\n"
@@ -159,7 +153,7 @@ def test_one_who_comes_too_late_after_a_restart_has_lost_the_place(client: Start
     one.do("close", HELD)
     assert HELD in one.do("discover")
     assert two.do("exec", HELD, "print(1)") == "1\n"
-    with pytest.raises(Refusal, match="BoardTakenError"):
+    with pytest.raises(RefusedError, match="BoardTakenError"):
         one.do("open", HELD)
     two.do("close", HELD)
     one.do("open", HELD)
@@ -191,7 +185,9 @@ def test_a_place_whose_exporter_is_killed_is_lost_and_comes_back(client: Start, 
     assert one.do("discover") == {}
     for name in BOARDS:
         one.do("close", name)
-    with pytest.raises(Refusal, match="ProviderError: the board of rp2-a is not there: nothing is exported"):
+    with pytest.raises(
+        RefusedError, match="ProviderError: the board of rp2-a is not there: nothing is exported"
+    ):
         one.do("open", "rp2-a")
     farm.restart("exporter")
     for name in BOARDS:
@@ -208,7 +204,7 @@ def test_an_exporter_that_comes_back_in_time_costs_nobody_his_place(client: Star
     assert one.do("lost", QUIET) is None
     assert one.do("exec", HELD, "print(1)") == "1\n"
     two.wait_for(HELD)
-    with pytest.raises(Refusal, match="BoardTakenError"):
+    with pytest.raises(RefusedError, match="BoardTakenError"):
         two.do("open", HELD)
     one.do("close", HELD)
     two.do("open", HELD)
@@ -217,6 +213,6 @@ def test_an_exporter_that_comes_back_in_time_costs_nobody_his_place(client: Star
 def test_without_a_coordinator_it_is_said_where_one_was_sought(client: Start):
     one = client("labgrid://127.0.0.1:9/pool=ci")
     with pytest.raises(
-        Refusal, match="ProviderError: labgrid's coordinator at 127.0.0.1:9 cannot be reached"
+        RefusedError, match=r"ProviderError: labgrid's coordinator at 127\.0\.0\.1:9 cannot be reached"
     ):
         one.do("discover")
