@@ -72,6 +72,11 @@ def _serial_port(target: Any) -> Any:
 
 def _url(found: Any) -> str:
     host, port = getattr(found, "host", None), getattr(found, "port", None)
+    if (getattr(found, "extra", None) or {}).get("proxy_required"):
+        raise UsageError(
+            f"{found!r} is reached by ssh alone",
+            hint="labgrid.util.proxy.proxymanager.get_host_and_port(port) makes a tunnel, and says where it begins",
+        )
     if isinstance(host, str) and isinstance(port, int):
         return endpoint_url(host, port, getattr(found, "protocol", "rfc2217"))
     if host is None and isinstance(port, str):

@@ -11,6 +11,9 @@ import json
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
 
 from devsession import BoardTakenError, DeviceSessionManager, DevsessionError
 from devsession.pool.labgrid.provider import LabgridProvider, PlaceLost
@@ -73,10 +76,27 @@ class Commands:
         return await self._provider.power(self._offers[name])
 
     async def exec(self, name: str, program: str) -> str:
-        async with (
-            DeviceSessionManager.open(self._urls[name]) as manager,
-            manager.session() as session,
-        ):
+        return await self._exec(self._urls[name], program)
+
+    async def exec_on(self, kind: str, name: str, program: str) -> str:
+        """Run a program on a board that labgrid describes: by a port, by the target that has it, or by what looks like one."""
+        from labgrid import Target
+        from labgrid.resource import NetworkSerialPort
+
+        parts = urlsplit(self._urls[name])
+        described = {
+            "host": parts.hostname,
+            "port": parts.port,
+            "protocol": "raw" if parts.scheme == "socket" else "rfc2217",
+        }
+        if kind == "namespace":
+            return await self._exec(SimpleNamespace(**described), program)
+        target = Target("main")
+        port = NetworkSerialPort(target, name=None, **described)
+        return await self._exec(port if kind == "port" else target, program)
+
+    async def _exec(self, board: Any, program: str) -> str:
+        async with DeviceSessionManager.open(board) as manager, manager.session() as session:
             return (await session.exec(program)).output
 
     async def work(self, leases: int, mark: int) -> dict[str, list]:

@@ -1,7 +1,9 @@
 """The farm that the tests of this room share."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +50,25 @@ def client(farm: Farm) -> Iterator[Callable[..., Client]]:
     yield start
     for each in clients:
         each.end()
+
+
+@pytest.fixture
+def relay(farm: Farm) -> Iterator[list[str]]:
+    """The relay that the farm's power port is, and the pages that it was asked for."""
+    asked: list[str] = []
+
+    class Relay(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", farm.relay), Relay) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield asked
+        server.shutdown()
+        thread.join()

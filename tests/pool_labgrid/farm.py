@@ -42,6 +42,7 @@ class Farm:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
+        self.relay = free_port()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports = {name: free_port() for name in _ACCEPTERS}
         self._ser2net, self._environment = command()
@@ -62,6 +63,9 @@ class Farm:
             }
             for name, port in self._ports.items()
         }
+        # A relay that is switched by asking for a page.
+        relay = f"http://127.0.0.1:{self.relay}/{{index}}/{{value}}"
+        exported["rp2-b"]["NetworkPowerPort"] = {"model": "simplerest", "host": relay, "index": 3}
         # This one's server is started by the exporter, when it is acquired.
         exported["esp-c"] = {"RawSerialPort": {"port": ttys["esp-c"], "speed": 115200}}
         (self.directory / "exporter.yaml").write_text(json.dumps(exported))

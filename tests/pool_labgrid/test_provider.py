@@ -41,10 +41,10 @@ def test_two_clients_on_three_places_never_share_one(client: Start):
     two.wait_for("esp-c")
     assert one.do("who") != two.do("who")
     for mark, each in enumerate((one, two)):
-        each.begin("work", 5, mark)
+        each.begin("work", 4, mark)
     done = [one.answer(), two.answer()]
     uses = sorted(use for each in done for use in each["used"])
-    assert len(uses) == 10
+    assert len(uses) == 8
     # Both try the places in one order: they did meet.
     assert sum(each["taken"] for each in done) > 0
     for (place, _, end), (next_place, begin, _) in itertools.pairwise(uses):
@@ -208,6 +208,25 @@ def test_an_exporter_that_comes_back_in_time_costs_nobody_his_place(client: Star
         two.do("open", HELD)
     one.do("close", HELD)
     two.do("open", HELD)
+
+
+def test_the_power_of_a_place_is_cycled_where_it_has_a_relay(client: Start, relay: list[str]):
+    one = client()
+    for name in ("rp2-a", "rp2-b"):
+        one.wait_for(name)
+        assert one.do("power", name) is False
+        one.do("open", name)
+    assert one.do("power", "rp2-a") is False
+    assert one.do("power", "rp2-b") is True
+    assert relay == ["/3/0", "/3/1"]
+
+
+def test_a_manager_opens_what_labgrid_gives(client: Start):
+    one = client()
+    for name, kind in (("rp2-a", "port"), ("rp2-b", "target"), ("rp2-b", "namespace")):
+        one.wait_for(name)
+        one.do("open", name)
+        assert one.do("exec_on", kind, name, "print(1)") == "1\n"
 
 
 def test_without_a_coordinator_it_is_said_where_one_was_sought(client: Start):
