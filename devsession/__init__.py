@@ -74,9 +74,13 @@ if TYPE_CHECKING:
         UsageError,
     )
     from devsession.links import connect, link
-    from devsession.pool.config import PoolConfig
+    from devsession.pool.config import Eviction, PoolConfig, Selection
+    from devsession.pool.lease import Lease, LeaseState
+    from devsession.pool.local import LocalBoards
+    from devsession.pool.pool import SessionPool
     from devsession.pool.provider import BoardOffer
-    from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot
+    from devsession.pool.simulated import SimulatedBoards
+    from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot, SessionSnapshot
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -138,6 +142,7 @@ __all__ = [
     "EmulatorNotFoundError",
     "Event",
     "Events",
+    "Eviction",
     "Execution",
     "ExpectError",
     "Expected",
@@ -151,12 +156,15 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "Lease",
     "LeaseLost",
+    "LeaseState",
     "LeaseTimeoutError",
     "Level",
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "LocalBoards",
     "MethodMissingError",
     "NegotiationError",
     "Performance",
@@ -192,13 +200,17 @@ __all__ = [
     "ResourceState",
     "Rung",
     "Running",
+    "Selection",
     "SessionEndedError",
     "SessionError",
     "SessionExistsError",
     "SessionPhase",
+    "SessionPool",
     "SessionProfile",
+    "SessionSnapshot",
     "SessionState",
     "SharedVariables",
+    "SimulatedBoards",
     "SimulatorError",
     "StateChange",
     "UncertainExecutionError",
@@ -241,6 +253,7 @@ _HOMES = {
     "Direction": "devsession.transport.recording",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
+    "Eviction": "devsession.pool.config",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
     "Fault": "devsession.transport.fault_plan",
@@ -250,7 +263,10 @@ _HOMES = {
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "Lease": "devsession.pool.lease",
+    "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
+    "LocalBoards": "devsession.pool.local",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "PoolConfig": "devsession.pool.config",
@@ -272,10 +288,14 @@ _HOMES = {
     "ResourceState": "devsession.session.cleanup",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "Selection": "devsession.pool.config",
     "SessionPhase": "devsession.session.session",
+    "SessionPool": "devsession.pool.pool",
     "SessionProfile": "devsession.session.profile",
+    "SessionSnapshot": "devsession.pool.snapshot",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
+    "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from devsession.errors import UsageError
+
 
 @dataclass(frozen=True, slots=True)
 class BoardOffer:
@@ -20,6 +22,10 @@ class BoardOffer:
     identity: str | None = None
     tags: frozenset[str] = frozenset()
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.weight <= 0:
+            raise UsageError(f"a weight is a number above 0, not {self.weight!r}", board=self.url)
 
 
 class Provider(Protocol):

@@ -75,3 +75,18 @@ class PoolSnapshot:
     def utilisation(self) -> float:
         """Which part of the boards is leased, from 0 to 1."""
         return self.active / self.size if self.size else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSnapshot:
+    """One session of a pool: ``fence`` is the number of the lease that it is used by, ``None`` while it sleeps.
+
+    ``agent`` is ``None`` for a caller who gave no name. ``idle`` is for how many seconds it has slept, ``uses`` how often it was given out.
+    """
+
+    agent: str | None
+    board: str
+    fence: int | None
+    idle: float
+    uses: int
+    is_pinned: bool
