@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from devsession import BoardTakenError, DeviceSessionManager, DevsessionError
+from devsession import BoardTakenError, DeviceSession, DeviceSessionManager, DevsessionError, SessionPool
 from devsession.pool.labgrid.provider import LabgridProvider, PlaceLost
 from devsession.pool.locks import Locks
 
@@ -36,6 +36,8 @@ class Commands:
         self._provider = provider
         self._offers = {}
         self._urls: dict[str, str] = {}
+        self.pooled: SessionPool | None = None
+        self._sessions: dict[str, DeviceSession] = {}
         self._lost: asyncio.Queue[PlaceLost] = asyncio.Queue()
         provider.lost.add(self._lost.put_nowait)
 
@@ -119,6 +121,28 @@ class Commands:
                 await asyncio.sleep(PAUSE)
         return {"used": used, "taken": taken}
 
+    # A pool of such boards
+
+    async def pool(self, settings: dict[str, Any]) -> None:
+        self.pooled = SessionPool(provider=self._provider, **settings)
+        await self.pooled.open()
+
+    async def acquire(self, agent: str, requires: list[str], timeout: float) -> str:
+        """Return the URL of the board that an agent is given."""
+        self._sessions[agent] = await self.pooled.acquire(agent=agent, requires=requires, timeout=timeout)
+        return self._sessions[agent].url
+
+    async def use(self, agent: str, program: str) -> str:
+        return (await self._sessions[agent].exec(program)).output
+
+    async def use_until_lost(self, agent: str) -> None:
+        while True:
+            await self.use(agent, "print(1)")
+            await asyncio.sleep(PAUSE)
+
+    async def release(self, agent: str) -> None:
+        await self.pooled.release(self._sessions.pop(agent))
+
     async def lost(self, timeout: float) -> dict[str, str] | None:
         try:
             async with asyncio.timeout(timeout):
@@ -152,7 +176,8 @@ async def main(url: str, locks: str, options: str) -> None:
                 answer = [type(error).__name__, str(error)]
             print(json.dumps(answer), flush=True)
     finally:
-        await provider.aclose()
+        # A pool ends its provider.
+        await (commands.pooled.close() if commands.pooled else provider.aclose())
 
 
 asyncio.run(main(*sys.argv[1:]))

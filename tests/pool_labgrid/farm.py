@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -181,6 +182,9 @@ class Client:
     def answer(self) -> Any:
         """Return what came of what was begun; what went wrong there is a RefusedError here."""
         assert self._process.stdout is not None
+        # One line answers one: nothing of it is read ahead.
+        ready, _, _ = select.select([self._process.stdout], [], [], ANSWER_TIMEOUT)
+        assert ready, "the client does not answer"
         line = self._process.stdout.readline()
         assert line, "the client has ended"
         kind, told = json.loads(line)
@@ -202,6 +206,19 @@ class Client:
                     return list(offers[name])
             time.sleep(LOOK)
         raise AssertionError(f"{name} is not offered")
+
+    def open_when_free(self, name: str) -> None:
+        """Open a place as soon as nobody has it."""
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                self.do("open", name)
+            except RefusedError as error:
+                if error.kind != "BoardTakenError" or time.monotonic() > deadline:
+                    raise
+                time.sleep(LOOK)
+            else:
+                return
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:

@@ -1,10 +1,12 @@
 """Boards of a real labgrid farm: its coordinator, its exporter and its clients are processes, some of which die."""
 
 import itertools
+import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
-from farm import BOARDS, Client, Farm, RefusedError
+from farm import BOARDS, PYTHON, ROOT, Client, Farm, RefusedError
 
 Start = Callable[..., Client]
 # Nothing happens for so long, in seconds, where nothing is to happen.
@@ -235,3 +237,59 @@ def test_without_a_coordinator_it_is_said_where_one_was_sought(client: Start):
         RefusedError, match=r"ProviderError: labgrid's coordinator at 127\.0\.0\.1:9 cannot be reached"
     ):
         one.do("discover")
+
+
+def test_a_pool_gives_out_the_farms_boards_by_their_tags(client: Start):
+    one = client()
+    for name in BOARDS:
+        one.wait_for(name)
+    one.do("pool", {"min_size": 0, "idle_timeout": 0.2, "autoscale": False})
+    with pytest.raises(RefusedError, match="RequirementError"):
+        one.do("acquire", "anna", ["port=samd"], 5)
+    first = one.do("acquire", "anna", ["wifi"], 10)
+    assert first.startswith("rfc2217://")
+    assert one.do("acquire", "bert", ["port=rp2"], 10).startswith("socket://")
+    with pytest.raises(RefusedError, match="LeaseTimeoutError"):
+        one.do("acquire", "carl", ["port=rp2"], QUIET)
+    one.do("use", "anna", "x = 40")
+    one.do("release", "anna")
+    assert one.do("acquire", "anna", ["wifi"], 10) == first
+    assert one.do("use", "anna", "print(x + 2)") == "42\n"
+    for agent in ("anna", "bert"):
+        one.do("release", agent)
+    # What nobody uses goes back to the farm.
+    client().open_when_free("rp2-b")
+
+
+def test_the_holder_of_a_lease_is_told_of_its_loss_and_the_board_comes_back_to_the_pool(
+    client: Start, farm: Farm
+):
+    one = client("labgrid:name=rp2-b", patience=0.2)
+    one.wait_for(HELD)
+    one.do("pool", {"quarantine": 0.5, "strikes": 1})
+    one.do("acquire", "anna", [], 10)
+    one.begin("use_until_lost", "anna")
+    farm.kill("exporter")
+    with pytest.raises(RefusedError) as lost:
+        one.answer()
+    assert lost.value.kind in {"LeaseLost", "LinkLostError"}
+    with pytest.raises(RefusedError, match="LeaseLost"):
+        one.do("use", "anna", "print(1)")
+    farm.restart("exporter")
+    one.do("acquire", "bert", [], 30)
+    assert one.do("use", "bert", "print(2)") == "2\n"
+
+
+def test_the_example_runs(client: Start, farm: Farm):
+    client().wait_for("rp2-a")
+    done = subprocess.run(
+        [PYTHON, ROOT / "examples" / "labgrid" / "farm.py", "pool=ci"],
+        env={**os.environ, "LG_COORDINATOR": farm.address, "XDG_RUNTIME_DIR": str(farm.directory)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert sum("visit 1" in line for line in lines) == sum("visit 2" in line for line in lines) == 6

@@ -78,10 +78,8 @@ class LabgridProvider:
         conversation = await self._connected()
         return tuple(
             self._offer(place)
-            for name, place in sorted(conversation.places.items())
-            if fits(place, self._url.tags)
-            and missing(place, conversation) is None
-            and not self._is_lost(name)
+            for _, place in sorted(conversation.places.items())
+            if fits(place, self._url.tags) and self._is_there(conversation, place)
         )
 
     async def open(self, offer: BoardOffer) -> str:
@@ -195,9 +193,10 @@ class LabgridProvider:
         url = self._url.of_place(place.name)
         return BoardOffer(place.name, url, identity=url, tags=words(place))
 
-    def _is_lost(self, name: str) -> bool:
-        held = self._held.get(name)
-        return held is not None and held.lost is not None
+    def _is_there(self, conversation: Conversation, place: Any) -> bool:
+        held = self._held.get(place.name)
+        # What is held and not lost is ours still, while its exporter is away for a moment.
+        return held.lost is None if held is not None else missing(place, conversation) is None
 
     async def _take(self, conversation: Conversation, name: str) -> str:
         await self._bury(conversation, conversation.place(name))
