@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Generator
 from types import TracebackType
 from typing import Any
 
-from devsession.errors import LinkError, UsageError
+from devsession.errors import LinkError, UncertainExecutionError, UsageError
 from devsession.pool.lease import Lease, LeaseState
 from devsession.session.session import DeviceSession
 
@@ -37,7 +37,7 @@ class Acquiring:
         if lease.is_held:
             await self._give_back(lease)
         elif lease.state in {LeaseState.LOST, LeaseState.EXPIRED} and (
-            error is None or isinstance(error, LinkError)
+            error is None or isinstance(error, LinkError | UncertainExecutionError)
         ):
             raise lease.error() from error
 

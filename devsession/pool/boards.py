@@ -16,10 +16,11 @@ from devsession.errors import (
 from devsession.pool import events as told
 from devsession.pool.events import Evicted
 from devsession.pool.health import Health
-from devsession.pool.model import Member
+from devsession.pool.model import Close, Member
 from devsession.pool.pooled import PooledBoard, PowerCycle, end
 from devsession.pool.runner import Runner, jittered
 from devsession.pool.snapshot import BoardState
+from devsession.pool.upkeep import TOO_MANY
 
 # Boards that are opened at the same time: starting more at once only makes each of them slower than its deadline.
 OPENING = 8
@@ -93,11 +94,13 @@ class Boards:
         if pooled.is_lost:
             self._runner.nurse.sick(member, ("its link is lost",))
             return
-        self._runner.planner.go(member, BoardState.IDLE)
-        if member.is_going:
-            self._runner.changed.set()
-        else:
-            self._runner.decide()
+        planner = self._runner.planner
+        if member.is_going or planner.size > planner.max_size:
+            planner.go(member, BoardState.CLOSING)
+            self._runner.perform([Close(member, "removed" if member.is_going else TOO_MANY)])
+            return
+        planner.go(member, BoardState.IDLE)
+        self._runner.decide()
 
     async def _not_open(self, member: Member, retry: float) -> None:
         if member.is_made:

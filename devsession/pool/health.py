@@ -137,7 +137,8 @@ async def recover(
     pooled: PooledBoard, examined: Callable[[], Awaitable[Health]], *, timeout: float, pass_score: float
 ) -> tuple[str | None, Health]:
     """Go up the ladder until the board is well; return the name of the rung that helped, ``None`` where none did, and how it is then."""
-    health = Health(0.0, ("nothing was tried",))
+    found: Health | None = None
+    failed = "nothing was tried"
     for step in LADDER:
         if not step.applies(pooled):
             continue
@@ -145,9 +146,9 @@ async def recover(
             await step.treat(pooled, timeout)
         except (DevsessionError, OSError) as error:
             log.event("no recovery", board=pooled.offer.url, rung=step.name, why=str(error))
-            health = Health(0.0, (f"{step.name}: {error}",))
+            failed = f"{step.name}: {error}"
             continue
-        health = await examined()
-        if health.score >= pass_score:
-            return step.name, health
-    return None, health
+        found = await examined()
+        if found.score >= pass_score:
+            return step.name, found
+    return None, found or Health(0.0, (failed,))

@@ -6,6 +6,8 @@ hold whatever happens in between.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from devsession.pool.config import PoolConfig
 from devsession.pool.model import Action, Close, Create, Give, Member, Open, Refuse, Scale, Seat, Waiter
 from devsession.pool.selection import choose, least_missed, victims
@@ -34,6 +36,7 @@ class Planner:
         self.line = WaitingLine()
         self.creating = 0
         self.create_at = 0.0
+        self._states: Counter[BoardState] = Counter()
         self._seats: dict[str, dict[str, Member]] = {}
         self._pattern: Member | None = None
         self._numbers = 0
@@ -45,12 +48,13 @@ class Planner:
     @property
     def size(self) -> int:
         """How many boards are open or about to be."""
-        return self.creating + sum(member.state in MEMBERS for member in self.members.values())
+        away = self._states[BoardState.CLOSED] + self._states[BoardState.QUARANTINED]
+        return self.creating + len(self.members) - away
 
     @property
     def active(self) -> int:
         """How many boards are leased."""
-        return sum(member.state is BoardState.LEASED for member in self.members.values())
+        return self._states[BoardState.LEASED]
 
     @property
     def floor(self) -> int:
@@ -64,17 +68,21 @@ class Planner:
         self._numbers += 1
         member.number = self._numbers
         self.members[member.name] = member
+        self._states[member.state] += 1
         self._learned = True
         return member
 
     def forget(self, member: Member) -> None:
         """Know a board no more; nobody has it, and no session is on it."""
         self.go(member, BoardState.CLOSED)
+        self._states[BoardState.CLOSED] -= 1
         del self.members[member.name]
         self._learned = True
 
     def go(self, member: Member, state: BoardState) -> None:
         """Know where a board stands now."""
+        self._states[member.state] -= 1
+        self._states[state] += 1
         member.state = state
         if state is BoardState.IDLE:
             self.idle[member.name] = member
@@ -126,7 +134,7 @@ class Planner:
             elif not self._waits_for_his_own(waiter, now):
                 unserved += 1
                 actions += self._room_for(waiter, unserved, now)
-            if not self.idle and not learned and not self._can_open(now):
+            if not (self.idle or learned or self._can_open(now)):
                 break
         return actions
 
@@ -198,17 +206,13 @@ class Planner:
 
     def _room_for(self, waiter: Waiter, unserved: int, now: float) -> list[Action]:
         """Return what brings a board for a waiter for whom none is there: one opened, made, or room made for one."""
+        if self.size >= self.max_size:
+            return [] if self._is_met(waiter.requires) else self._make_room(waiter.requires, now)
         coming = self.creating + sum(
             member.state in _COMING and member.lacks(waiter.requires) is None
             for member in self.members.values()
         )
-        if coming >= unserved:
-            return []
-        if self._openable(waiter.requires, now):
-            return self._grow(1, now, waiter.requires)
-        if self.size >= self.max_size and not self._is_met(waiter.requires):
-            return self._make_room(waiter.requires, now)
-        return []
+        return self._grow(1, now, waiter.requires) if coming < unserved else []
 
     def _make_room(self, requires: tuple[str, ...], now: float) -> list[Action]:
         """Return what closes a board that does not do, for one that may."""
@@ -230,8 +234,8 @@ class Planner:
         )
 
     def _can_open(self, now: float) -> bool:
-        return self._may_create(now) or any(
-            self._may_open(member, (), now) for member in self.members.values()
+        return self.size < self.max_size and (
+            self._may_create(now) or any(self._may_open(member, (), now) for member in self.members.values())
         )
 
     def _may_create(self, now: float) -> bool:

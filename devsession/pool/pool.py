@@ -30,6 +30,7 @@ from devsession.pool.views import sessions_of, snapshot_of
 from devsession.session.checks import checked_session_name
 from devsession.session.session import DeviceSession
 
+NOT_BEGUN = "it was not begun: use `async with`"
 # How often ``drain`` looks whether the last lease was given back, in seconds: nobody is in a hurry then.
 DRAIN_LOOK = 0.02
 # Stands for the config's ``acquire_timeout``.
@@ -67,7 +68,7 @@ class SessionPool:
         self._planner = self._runner.planner
         self.events = self._runner.events
         self._keeper: asyncio.Task[None] | None = None
-        self._closed: str | None = "it was not begun: use `async with`"
+        self._closed: str | None = NOT_BEGUN
 
     def __repr__(self) -> str:
         now = self.snapshot()
@@ -89,8 +90,9 @@ class SessionPool:
 
         Raises what opening one raised where boards are made and none could be. When cancelled nothing stays open.
         """
-        if self._keeper is not None or self._closed is None:
+        if self._closed != NOT_BEGUN:
             raise UsageError("a pool is begun once", phase="pool", hint="make a new one")
+        self._closed = "it is being opened"
         runner = self._runner
         try:
             await runner.roster.discover()
@@ -106,6 +108,7 @@ class SessionPool:
             ):
                 raise runner.failure  # noqa: TRY301 - what was opened is closed below
         except BaseException:
+            self._closed = "it could not be opened"
             await self._end()
             raise
         self._closed = None
@@ -115,7 +118,6 @@ class SessionPool:
     async def close(self) -> None:
         """Take all leases away, and close all boards; whoever waits gets PoolClosedError. Closing again does nothing."""
         if self._keeper is None:
-            self._closed = self._closed or "it is closed"
             return
         keeper, self._keeper = self._keeper, None
         self._closed = "it is closed"
@@ -182,9 +184,7 @@ class SessionPool:
         if ttl is not None and ttl <= 0:
             raise UsageError(f"{ttl!r} is no time in seconds that a lease can last", phase="acquire")
         patience = self.config.acquire_timeout if timeout is CONFIGURED else timeout
-        request = Request(
-            words(requires) if requires else (), agent, priority, 0.0, ttl=ttl, metadata=metadata or {}
-        )
+        request = Request(words(requires), agent, priority, 0.0, ttl=ttl, metadata=metadata or {})
         return Acquiring(lambda: self._acquire(request, patience), self._leases.give_back)
 
     async def release(self, session: DeviceSession) -> None:
@@ -294,6 +294,8 @@ class SessionPool:
         self._runner.decide()
         if future.done():
             return future.result()
+        # The time for which he waits for his own board may be the next to end.
+        self._runner.changed.set()
         try:
             async with asyncio.timeout(None if deadline is None else deadline - time.monotonic()):
                 return await asyncio.shield(future)

@@ -100,8 +100,6 @@ class Runner:
         actions = self.planner.assign(now)
         if actions:
             self.perform(actions + self.planner.ahead(now))
-        if len(self.planner.line):
-            self.changed.set()
 
     def perform(self, actions: Iterable[Action]) -> None:
         """Begin what was decided."""

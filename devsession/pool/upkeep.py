@@ -9,6 +9,9 @@ from devsession.pool.model import Action, Check, Close, Evict, Expire, Member, S
 from devsession.pool.planner import Planner
 from devsession.pool.snapshot import BoardState
 
+# Why boards are closed when a pool was made smaller.
+TOO_MANY = "the pool is smaller"
+
 
 def due(planner: Planner, now: float) -> list[Action]:
     """Decide what is to be done now, and note it down; it is asked again after each time that ``next_time`` tells."""
@@ -34,11 +37,14 @@ def due(planner: Planner, now: float) -> list[Action]:
 
 
 def next_time(planner: Planner, now: float) -> float:
-    """Return when there may be something to do next, on the clock of ``now``; infinity for never."""
-    return min(_times(planner, now), default=float("inf"))
+    """Return when there may be something to do next, on the clock of ``now``; infinity for never.
+
+    What is due and was not done waits for something else to happen.
+    """
+    return min((at for at in _times(planner) if at > now), default=float("inf"))
 
 
-def _times(planner: Planner, now: float) -> Iterator[float]:
+def _times(planner: Planner) -> Iterator[float]:
     config = planner.config
     for member in planner.members.values():
         if member.lease is not None and member.lease.expires_at is not None:
@@ -52,13 +58,10 @@ def _times(planner: Planner, now: float) -> Iterator[float]:
             )
             if planner.size > planner.floor and not member.is_pinned:
                 yield max(member.last_used, member.opened_at) + config.idle_timeout
-        elif member.state in {BoardState.CLOSED, BoardState.QUARANTINED} and member.retry_at > now:
+        elif member.state in {BoardState.CLOSED, BoardState.QUARANTINED}:
             yield member.retry_at
-    if planner.create_at > now:
-        yield planner.create_at
-    for waiter in planner.line:
-        if (his := waiter.since + config.affinity_wait) > now:
-            yield his
+    yield planner.create_at
+    yield from (waiter.since + config.affinity_wait for waiter in planner.line)
 
 
 def _idle_sessions(planner: Planner, now: float) -> Iterator[Action]:
@@ -96,16 +99,10 @@ def _closed(planner: Planner, member: Member) -> Close:
 
 
 def _surplus(planner: Planner) -> list[Action]:
-    """Close boards of a pool that was made smaller: idle ones now, the others when they are given back."""
+    """Close idle boards of a pool that was made smaller; those that are leased are closed when they are given back."""
+    surplus = max(0, planner.size - planner.max_size)
     actions: list[Action] = []
-    surplus = planner.size - planner.max_size - sum(member.is_going for member in planner.members.values())
-    if surplus <= 0:
-        return actions
     for member in sorted(planner.idle.values(), key=lambda one: (one.is_pinned, one.last_used))[:surplus]:
         planner.go(member, BoardState.CLOSING)
-        actions.append(Close(member, "the pool is smaller"))
-        surplus -= 1
-    leased = [one for one in planner.members.values() if one.state is BoardState.LEASED and not one.is_going]
-    for member in leased[:surplus]:
-        member.is_going = True
+        actions.append(Close(member, TOO_MANY))
     return actions
