@@ -42,10 +42,10 @@ class SessionPool:
     """Gives out sessions on boards, each of which is its holder's alone; ``async with`` opens the first boards, and closes all at the end.
 
     ``provider`` is where boards come from: ``sim:`` for simulated ones, made as they are wanted; a board's URL, or a list of them;
-    ``local:`` for the serial ports that are attached, now and later; or a Provider. ``config`` is a PoolConfig; its settings can be given
-    by name instead. ``probes`` are functions of a Board, plain or async, that raise or return False for one that is not fit. ``power`` is
-    an async function that cycles the power of a BoardOffer, and returns whether it could (default: what the provider can). ``store``
-    remembers boards from one run to the next.
+    ``local:`` for the serial ports that are attached, now and later; ``labgrid:TAG=VALUE,…`` for those of a farm; or a Provider.
+    ``config`` is a PoolConfig; its settings can be given by name instead. ``probes`` are functions of a Board, plain or async, that raise
+    or return False for one that is not fit. ``power`` is an async function that cycles the power of a BoardOffer, and returns whether it
+    could (default: what the provider can). ``store`` remembers boards from one run to the next.
 
     ``events`` tells listeners what happens. Raises UsageError, and pydantic's ValidationError for settings that cannot be.
     """
