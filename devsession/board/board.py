@@ -12,6 +12,7 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIME
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
+from devsession.board.output import OUTPUT_KEPT
 from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
@@ -126,13 +127,20 @@ class Board(Connection):
         timeout: float | None = None,
         priority: int = 0,
         namespace: int = MAIN,
+        value: bool = False,
+        kept: int = OUTPUT_KEPT,
     ) -> Running:
-        """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned."""
-        job = program_job(program, args, timeout)
+        """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned.
+
+        With ``value`` a text that is a single expression gives its value at the end, as with ``exec``. ``kept`` is how many bytes of its
+        output, the last ones, the Execution at its end has.
+        """
+        job = program_job(program, args, timeout, value=value)
+        job.output = OutputTail(kept)
         job.feed, job.more, job.namespace = OutputTail(), asyncio.Event(), namespace
         self._check_attached()
         task = self._turns.start(lambda: self._perform(job), job.deadline, priority, namespace)
-        return Running(job, task, self.output, self.url)
+        return Running(job, task, self._prompt)
 
     async def stream(
         self,

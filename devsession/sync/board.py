@@ -40,6 +40,8 @@ class Running(Block[running.Running]):
 
     dropped = Fact[int]()
     expect = waits(running.Running.expect)
+    write = asks(running.Running.write)
+    interrupt = asks(running.Running.interrupt)
     result = waits(running.Running.result)
     stop = waits(running.Running.stop)
 

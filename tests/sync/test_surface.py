@@ -68,6 +68,8 @@ INTERNAL: dict[type, set[str]] = {
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
         *(
+            "answer",
+            "asks",
             "exec_own",
             "exec_quietly",
             "hold",
