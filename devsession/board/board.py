@@ -12,7 +12,6 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIME
 from devsession.board.deadline import Deadline
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
-from devsession.board.output import OUTPUT_KEPT
 from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
@@ -128,16 +127,18 @@ class Board(Connection):
         priority: int = 0,
         namespace: int = MAIN,
         value: bool = False,
-        kept: int = OUTPUT_KEPT,
+        into: OutputTail | None = None,
     ) -> Running:
         """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned.
 
-        With ``value`` a text that is a single expression gives its value at the end, as with ``exec``. ``kept`` is how many bytes of its
-        output, the last ones, the Execution at its end has.
+        With ``value`` a text that is a single expression gives its value at the end, as with ``exec``. ``into`` takes its output as it
+        comes; neither the Running nor the Execution has it then.
         """
         job = program_job(program, args, timeout, value=value)
-        job.output = OutputTail(kept)
-        job.feed, job.more, job.namespace = OutputTail(), asyncio.Event(), namespace
+        if into is not None:
+            job.output = OutputTail(0)
+        job.feed = OutputTail() if into is None else into
+        job.more, job.namespace = asyncio.Event(), namespace
         self._check_attached()
         task = self._turns.start(lambda: self._perform(job), job.deadline, priority, namespace)
         return Running(job, task, self._prompt)

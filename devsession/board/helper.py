@@ -1,4 +1,4 @@
-"""The helper on the board's side (firmware_helpers/execute.py), and those that send events and ask (emit.py, ask.py): how they get there."""
+"""The helper on the board's side (firmware_helpers/execute.py), those that send events and ask (emit.py, ask.py): how they get there."""
 
 from __future__ import annotations
 

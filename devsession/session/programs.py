@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
-from devsession.board.execution import Execution
+from devsession.board.execution import Execution, OutputTail
 from devsession.board.expect import Expected, Patterns
 from devsession.board.messages import Question
-from devsession.board.output import OUTPUT_KEPT
 from devsession.board.programs import expression_job
 from devsession.board.running import Running
 from devsession.board.turns import checked_priority
@@ -102,7 +101,7 @@ class Programs:
         timeout: float | None = None,
         priority: int = 0,
         value: bool = False,
-        kept: int = OUTPUT_KEPT,
+        into: OutputTail | None = None,
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
         self.use(priority)
@@ -116,7 +115,7 @@ class Programs:
             priority=priority,
             namespace=self._namespace,
             value=value,
-            kept=kept,
+            into=into,
         )
         held = self._stack.push(running.stop, kind="program")
         self._started[held.id] = running

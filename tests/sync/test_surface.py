@@ -62,7 +62,7 @@ COROUTINES = {"background"}
 DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
-    OutputTail: {"append"},
+    OutputTail: {"append", "pieces", "trim"},
     devsession.Board: {"clean_up", "stop", "equip", "messages"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {

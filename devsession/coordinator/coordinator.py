@@ -1,0 +1,285 @@
+"""The coordinator: many named sessions on a few boards, one of them in the foreground."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from devsession.board.execution import Execution
+from devsession.coordinator.boards import Pool, boards_of
+from devsession.coordinator.calls import Calls
+from devsession.coordinator.limits import Limits, checked_name, made_up_name
+from devsession.coordinator.session import CoordinatedSession, Kind
+from devsession.coordinator.states import CoordinatedState, SessionEvent, What
+from devsession.errors import SessionError, SessionExistsError, UnknownNameError, UsageError
+from devsession.session.listeners import Listeners
+from devsession.session.manager import DeviceSessionManager
+
+if TYPE_CHECKING:
+    from devsession.session.profile import SessionProfile
+
+
+class MultiSessionCoordinator:
+    """Many named sessions at once, for ``async with``: what is sent goes to the one in the foreground, the others run on.
+
+    ``boards`` is a URL, several, a dict of URLs or DeviceSessionManagers by name, a DeviceSessionManager, or a pool. Boards are opened when
+    a session first wants them; those that were opened here are closed at the end. ``limits`` says how much is allowed. ``changes`` tells
+    listeners, plain or async, of every SessionEvent.
+
+    Programs of a session find an ``input`` that shows in the session's state, with its prompt, that a line is waited for; a program that
+    reads ``sys.stdin`` itself does not show. ``pause_point()`` is where a program lets itself be paused; it costs a turn.
+    """
+
+    def __init__(
+        self,
+        boards: str | DeviceSessionManager | Pool | Mapping[str, Any] | Iterable[str],
+        *,
+        limits: Limits | None = None,
+    ) -> None:
+        self.limits = limits or Limits()
+        self.changes: Listeners[SessionEvent] = Listeners()
+        self._boards = boards_of(boards)
+        self._calls = Calls(self.limits.calls)
+        self._sessions: dict[str, CoordinatedSession] = {}
+        self._foreground: CoordinatedSession | None = None
+        self._coming: set[str] = set()
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<MultiSessionCoordinator {len(self._sessions)} sessions>"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self.end()
+        except ExceptionGroup as failures:
+            if error is None:
+                raise
+            error.add_note(
+                f"and ending the sessions failed: {[str(failure) for failure in failures.exceptions]}"
+            )
+
+    # What there is
+
+    @property
+    def foreground(self) -> CoordinatedSession | None:
+        """The session that what is sent goes to; ``None`` where there is none."""
+        return self._foreground
+
+    @property
+    def boards(self) -> tuple[str, ...]:
+        """What the boards are called; nothing where a pool has them."""
+        return self._boards.names()
+
+    def list(self, *, waiting: bool = False) -> list[CoordinatedSession]:
+        """Return the sessions in the order in which they were made; with ``waiting`` those that wait for input."""
+        return [
+            session
+            for session in self._sessions.values()
+            if not waiting or session.state is CoordinatedState.WAITING
+        ]
+
+    def get(self, name: str | None = None) -> CoordinatedSession:
+        """Return the session of that name, without one the session in the foreground; raises UnknownNameError."""
+        if name is None:
+            if self._foreground is None:
+                raise UnknownNameError("no session is in the foreground", hint="switch to one, or name it")
+            return self._foreground
+        found = self._sessions.get(name)
+        if found is None:
+            raise UnknownNameError(
+                f"there is no session {name!r}", hint=f"there are {', '.join(self._sessions) or 'none'}"
+            )
+        return found
+
+    # Coming and going
+
+    async def create(
+        self,
+        name: str | None = None,
+        kind: Kind | str = Kind.INTERACTIVE,
+        *,
+        board: str | None = None,
+        program: str | Path | None = None,
+        profile: SessionProfile | None = None,
+    ) -> CoordinatedSession:
+        """Make a session and return it; the first one is in the foreground.
+
+        Arguments: ``name`` of 1 to 20 letters, digits, ``-`` and ``_`` (made up from the board and the program where none is given);
+        ``kind``: an ``"interactive"`` session lasts until it is closed, a ``"script"`` ends with its first program, a ``"test"`` with the
+        first that fails; ``board`` by its name (default: the one with the fewest sessions); ``program``, a file of this host or text, is
+        sent at once; ``profile`` is what the session begins with.
+
+        Raises SessionError over the limit of sessions, SessionExistsError, UnknownNameError for a board, UsageError, and what opening the
+        board does. When cancelled there is no session.
+        """
+        kind = _kind(kind)
+        self._check_open()
+        self._check_room()
+        if name is None:
+            task = program.stem if isinstance(program, Path) else kind.value
+            name = made_up_name(
+                (board or next(iter(self.boards), ""), task), {*self._sessions, *self._coming}
+            )
+        self._check_free(name)
+        session = CoordinatedSession(name, kind, self.limits, self._calls, self._told)
+        await self._seat(session, board, profile)
+        self._sessions[name] = session
+        self.changes(SessionEvent(What.CREATED, name))
+        if self._foreground is None:
+            self._show(session)
+        if program is not None:
+            session.send(program)
+        return session
+
+    def switch(self, name: str) -> CoordinatedSession:
+        """Bring a session to the foreground and return it: its ``buffer`` replays what it printed. Raises UnknownNameError."""
+        session = self.get(name)
+        self._show(session)
+        return session
+
+    def background(self) -> None:
+        """Leave no session in the foreground."""
+        self._show(None)
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a session another name; raises UnknownNameError, SessionExistsError, UsageError."""
+        session = self.get(name)
+        if new == session.name:
+            return
+        self._check_free(new)
+        # Its place in the order stays.
+        self._sessions = {new if one is session else known: one for known, one in self._sessions.items()}
+        before, session.name = session.name, new
+        self.changes(SessionEvent(What.RENAMED, new, before, new))
+
+    async def close(self, name: str | None = None) -> None:
+        """End a session, stop its program, and list it no more; without a name it is the one in the foreground.
+
+        Raises UnknownNameError, and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
+        """
+        session = self.get(name)
+        session.finish()
+        try:
+            await asyncio.shield(session.let_go())
+        finally:
+            if self._sessions.pop(session.name, None) is not None:
+                if self._foreground is session:
+                    self._show(None)
+                self.changes(SessionEvent(What.CLOSED, session.name))
+
+    async def end(self) -> None:
+        """Close all sessions and the boards that were opened here; raises an ExceptionGroup of what could not be cleaned up."""
+        self._closed = True
+        failures: list[Exception] = []
+        for name in reversed(tuple(self._sessions)):
+            try:
+                await self.close(name)
+            except ExceptionGroup as group:
+                failures += group.exceptions
+        try:
+            await self._boards.close()
+        except ExceptionGroup as group:
+            failures += group.exceptions
+        await self.changes.settle()
+        if failures:
+            raise ExceptionGroup("not everything could be cleaned up", failures)
+
+    # Input
+
+    async def send(self, text: str | Path, name: str | None = None, *, wait: bool = True) -> None:
+        """Send a program to a session, to the one in the foreground without a name; while that waits for input it is the line typed.
+
+        A single expression shows its value, as at a prompt; a Path is a file of this host. Returns when the session takes the next
+        program, waits for input, is paused, or has ended; without ``wait`` at once. However that is cut short, the program runs on.
+        Raises SessionError for too much of it, SessionEndedError, UnknownNameError, LinkLostError.
+        """
+        session = self.get(name)
+        session.send(text)
+        if wait:
+            await session.settled()
+
+    async def run(self, source: str | Path, name: str | None = None) -> Execution:
+        """Run a program in a session, behind those that were sent before, and return what came of it, without its output.
+
+        Raises what ``send`` and ``DeviceSession.run`` do. When cancelled the program runs on.
+        """
+        return await asyncio.shield(self.get(name).submit(source))
+
+    def send_bytes(self, data: bytes, name: str | None = None) -> None:
+        """Write bytes to the program that a session runs, control bytes too; raises UsageError when it runs none."""
+        self.get(name).send_bytes(data)
+
+    def interrupt(self, name: str | None = None) -> bool:
+        """Send Ctrl-C to the program that a session runs, drop those that wait, and return whether there was one."""
+        return self.get(name).interrupt()
+
+    def pause(self, name: str | None = None) -> None:
+        """Hold back what a session was sent and has not begun; its program stops at the next ``pause_point()`` it calls, if it does.
+
+        Until it is resumed its board stays taken where a program of it stands at such a point. Raises SessionEndedError.
+        """
+        self.get(name).pause()
+
+    async def resume(self, name: str | None = None) -> CoordinatedSession:
+        """Let a session that was paused go on, and return it. Raises SessionEndedError."""
+        session = self.get(name)
+        session.go_on()
+        return session
+
+    # How it is done
+
+    def _show(self, session: CoordinatedSession | None) -> None:
+        before, self._foreground = self._foreground, session
+        if before is not session:
+            names = [one.name if one is not None else None for one in (before, session)]
+            self.changes(SessionEvent(What.FOREGROUND, names[1] or "", *names))
+
+    def _told(self, session: CoordinatedSession, before: CoordinatedState) -> None:
+        self.changes(SessionEvent(What.STATE, session.name, before, session.state))
+        if session.has_ended:
+            session.let_go()
+
+    async def _seat(
+        self, session: CoordinatedSession, board: str | None, profile: SessionProfile | None
+    ) -> None:
+        """Find a place for a session, whose name is taken meanwhile."""
+        self._coming.add(session.name)
+        try:
+            seat = await self._boards.take(board, session.name, profile)
+        finally:
+            self._coming.discard(session.name)
+        if self._closed:
+            await seat.leave()
+            self._check_open()
+        session.sit(seat)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("the coordinator is closed", hint="make a new one")
+
+    def _check_room(self) -> None:
+        lasting = sum(not session.has_ended for session in self._sessions.values()) + len(self._coming)
+        if lasting >= self.limits.sessions:
+            raise SessionError(
+                f"there are {lasting} sessions already", hint="close one, or give Limits(sessions=...)"
+            )
+
+    def _check_free(self, name: str) -> None:
+        if checked_name(name) in self._sessions or name in self._coming:
+            raise SessionExistsError(f"there is a session {name} already")
+
+
+def _kind(kind: Kind | str) -> Kind:
+    try:
+        return Kind(kind)
+    except ValueError:
+        kinds = ", ".join(repr(one.value) for one in Kind)
+        raise UsageError(f"{kind!r} is no kind of session", hint=f"one of {kinds}", phase="session") from None
