@@ -94,7 +94,7 @@ class Wire:
         self._ask(lambda: self.engine.type(data))
 
     def feed(self, data: bytes) -> None:
-        """Send bytes to the program that runs."""
+        """Send bytes to the standard input of the running command."""
         self._ask(lambda: self.engine.feed(data))
 
     def leave(self) -> None:

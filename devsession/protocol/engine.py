@@ -98,7 +98,7 @@ class Engine:
         self._conversation.write(data)
 
     def feed(self, data: bytes) -> None:
-        """Send bytes to the program that runs, which reads them. Only while one does."""
+        """Send bytes to the standard input of the running command. Only while it runs: at the prompt they would be commands."""
         self._conversation.move(Move.FEED)
         self._conversation.write(data)
 

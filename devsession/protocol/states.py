@@ -75,10 +75,10 @@ _SPECIFIC: dict[State, dict[Move, State]] = {
     State.SENT: {Move.OK: State.ACCEPTED, Move.BANNER: State.READY},
     State.ACCEPTED: {Move.START: State.RUNNING, Move.SEPARATOR: State.REPORTING, Move.BANNER: State.READY},
     State.RUNNING: {
+        Move.FEED: State.RUNNING,
         Move.SEPARATOR: State.REPORTING,
         Move.END: State.ENDED,
         Move.BANNER: State.READY,
-        Move.FEED: State.RUNNING,
     },
     State.ENDED: {Move.SEPARATOR: State.REPORTING, Move.BANNER: State.READY},
     State.REPORTING: {Move.SEPARATOR: State.CLOSING, Move.BANNER: State.READY},

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
+from devsession.board.board import Board
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
 from devsession.session import file_code, paths
@@ -35,6 +37,11 @@ class FileAccess:
         self.next_handle = session.next_handle
 
     @property
+    def board(self) -> Board:
+        """The board."""
+        return self._session.board
+
+    @property
     def url(self) -> str:
         """The board's URL."""
         return self._session.url
@@ -63,12 +70,16 @@ class FileAccess:
 
     # What is known before
 
+    async def facts(self) -> FileFacts:
+        """Return what is known of the board, asking it where that is nothing."""
+        self._session.check()
+        await self._session.ready()
+        return self.metadata.facts or await self.measure()
+
     async def settle(self, path: paths.AnyPath) -> tuple[FileFacts, str]:
         """Return what is known of the board, and the path as it is sent; raises UsageError for what is none."""
         text = paths.checked(path)
-        self._session.check()
-        await self._session.ready()
-        facts = self.metadata.facts or await self.measure()
+        facts = await self.facts()
         if facts.is_flat:
             return facts, paths.flat(text)
         current = self.metadata.current or "/"
@@ -145,32 +156,32 @@ class FileAccess:
 
     # Reading
 
-    async def read(self, path: str, size: int) -> bytes:
-        """Return what is in a file, opened anew for each piece: nothing stays open on the board between."""
-        data = bytearray()
+    async def read(self, path: str, size: int) -> AsyncGenerator[bytes]:
+        """Give what is in a file, opened anew for each piece: nothing stays open on the board between."""
+        at = 0
         while True:
             try:
-                piece, _ = await self.ask(file_code.read(path, len(data), size))
+                piece, _ = await self.ask(file_code.read(path, at, size))
             except DeviceError as error:
                 if error.kind != "MemoryError" or size <= _READ_LEAST:
                     raise
                 size //= 2
                 continue
-            data += piece
+            at += len(piece)
+            yield piece
             if len(piece) < size:
-                return bytes(data)
+                return
 
-    async def read_kept(self, path: str, size: int) -> bytes:
-        """Return what is in a file that cannot be sought in: it stays open between pieces."""
+    async def read_kept(self, path: str, size: int) -> AsyncGenerator[bytes]:
+        """Give what is in a file that cannot be sought in: it stays open between pieces."""
         number = self.next_handle()
-        data = bytearray()
         file = file_code.begin(number, path, "rb")
         try:
             while True:
                 piece, _ = await self.ask(f"{file}.read({size})")
-                data += piece
+                yield piece
                 if len(piece) < size:
-                    return bytes(data)
+                    return
                 file = file_code.kept(number)
         finally:
             await self.tidy(file_code.finish(number))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from devsession.errors import DeviceError, UsageError
-from devsession.session import file_code, paths
-from devsession.session.file_access import FileAccess, piece_size
-from devsession.session.metadata import FileFacts, FileMetadata, FileStat
+from devsession.session import file_code
+from devsession.session.contents import Contents
+from devsession.session.facts import Facts
+from devsession.session.file_access import FileAccess
+from devsession.session.metadata import FileMetadata, FileStat
 from devsession.session.paths import AnyPath
-from devsession.session.writing import Writing
+from devsession.session.sources import checked_content
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
 
-_ENOENT, _ENOSPC = 2, 28
+_ENOENT = 2
 
 
 class DeviceFiles:
@@ -33,10 +35,11 @@ class DeviceFiles:
     ``rename`` and ``append`` raise UsageError, and files are written in place.
     """
 
-    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
+    def __init__(self, session: DeviceSession, metadata: FileMetadata, facts: Facts) -> None:
         self._session = session
         self._metadata = metadata
         self._access = FileAccess(session, metadata)
+        self._contents = Contents(self._access, facts)
 
     # Looking
 
@@ -83,10 +86,9 @@ class DeviceFiles:
 
         Writes of devsession wait for it; what a program changes meanwhile may show.
         """
-        facts, path = await self._access.settle(path)
+        _, path = await self._access.settle(path)
         async with self._metadata.lock(path):
-            read = self._access.read_kept if facts.is_flat else self._access.read
-            return await read(path, piece_size(facts))
+            return b"".join([piece async for piece in self._contents.fetch(path)])
 
     async def write(self, path: AnyPath, data: bytes, *, in_place: bool = False) -> FileStat:
         """Put a file at ``path`` and return what is there now; a file that is there keeps its content until the new one is whole.
@@ -98,22 +100,9 @@ class DeviceFiles:
         ``rename`` and there is a file already.
         """
         data = checked_content(data)
-        facts, path = await self._access.settle(path)
+        _, path = await self._access.settle(path)
         async with self._metadata.lock(path):
-            if "rename" not in facts.functions and not in_place and await self._access.look(facts, path):
-                raise UsageError(
-                    f"this board cannot rename: a broken write would lose what is in {path}",
-                    board=self._session.url,
-                    phase="files",
-                    hint="write with in_place=True, or remove it first",
-                )
-            to = path if in_place or "rename" not in facts.functions else paths.beside(path)
-            try:
-                return await self._write(facts, path, data, to)
-            except DeviceError as error:
-                if error.errno == _ENOSPC and to != path:
-                    error.hint = "there is no room for the old and the new content: remove it first, or write with in_place=True"
-                raise
+            return await self._contents.store(path, data, in_place=in_place)
 
     async def append(self, path: AnyPath, data: bytes) -> FileStat:
         """Add to the end of a file, which is made if need be, and return what is there now.
@@ -121,10 +110,9 @@ class DeviceFiles:
         A broken append leaves what was added until then. Raises DeviceError, with errno 2 for no such directory, 28 for no room.
         """
         data = checked_content(data)
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "stat", "append")
+        _, path = await self._access.settle(path)
         async with self._metadata.lock(path):
-            return await Writing(self._access, facts, path, path, data, "ab").perform()
+            return await self._contents.store(path, data, append=True)
 
     async def remove(self, path: AnyPath) -> None:
         """Remove a file; raises DeviceError, with errno 2 for no such file."""
@@ -164,25 +152,6 @@ class DeviceFiles:
 
     # How it is done
 
-    async def _write(self, facts: FileFacts, path: str, data: bytes, to: str) -> FileStat:
-        try:
-            return await Writing(self._access, facts, path, to, data).perform()
-        except DeviceError as error:
-            if error.kind != "MemoryError":
-                raise
-            # Others took the heap since it was measured.
-            return await Writing(self._access, await self._access.measure(), path, to, data).perform()
-
     async def _remove(self, code: str, path: str, *, evaluate: bool = True) -> None:
         _, look = await self._access.ask(code, path, evaluate=evaluate)
         self._metadata.saw(look, path, None)
-
-
-def checked_content(data: Any) -> bytes:
-    """Return what a file is to hold as bytes; raises UsageError for what are none."""
-    if isinstance(data, str):
-        raise UsageError("files hold bytes, not text", phase="files", hint="write text.encode()")
-    try:
-        return bytes(memoryview(data))
-    except TypeError:
-        raise UsageError(f"files hold bytes, not {type(data).__name__}", phase="files") from None

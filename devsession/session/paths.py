@@ -54,8 +54,12 @@ def join(folder: str, name: str) -> str:
 
 def beside(path: str) -> str:
     """Return where new content for ``path`` is put until it is whole: always the same, so that what a broken write left is overwritten."""
-    folder, name = posixpath.split(path)
-    return posixpath.join(folder, f".devsession-{zlib.crc32(name.encode()):08x}")
+    return posixpath.join(posixpath.dirname(path), f".devsession-{number_beside(path):08x}")
+
+
+def number_beside(path: str) -> int:
+    """Return the number in that name; never 0."""
+    return zlib.crc32(posixpath.basename(path).encode()) or 1
 
 
 def name_from_board(name: object, board: str) -> str:

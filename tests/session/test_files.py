@@ -211,8 +211,8 @@ async def test_no_room_leaves_the_old_file_whole(faulty: DeviceSession):
 
 async def test_a_cancelled_write_leaves_the_old_file_whole(session: DeviceSession):
     await session.files.write("/keep", b"old")
-    writing = asyncio.create_task(session.files.write("/keep", os.urandom(100 * PIECE_MOST)))
-    await asyncio.sleep(0.05)
+    writing = asyncio.create_task(session.files.write("/keep", os.urandom(20_000_000)))
+    await asyncio.sleep(0.2)
     assert not writing.done()
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):

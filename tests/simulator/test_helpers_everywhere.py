@@ -1,10 +1,12 @@
 """What is sent to boards from firmware_helpers: each file compiles and runs on every kind of board, and keeps to its budget."""
 
+import asyncio
 import importlib.resources
 
 import pytest
 
 from devsession import DeviceError, connect, probe
+from devsession.board.messages import Question
 from devsession.methods.method import Method
 from devsession.protocol.source import MAIN, compact
 from devsession.session.events import Events
@@ -25,9 +27,13 @@ BUDGETS = {
     "batches.py": 560,
     "emit.py": 350,
     "execute.py": 2000,
+    "get.py": 400,
     "probe.py": 1400,
+    "put.py": 1150,
     "threads.py": 450,
 }
+# More than a program takes that asks for a line.
+PATIENCE = 10.0
 # What runs in the simulator only.
 SIMULATORS = ("sim_", "unix_repl.py", "circuitpython_repl.py", "machine.py", "__init__.py")
 # A longer line is more than the smallest board's compiler should meet at once.
@@ -83,6 +89,21 @@ async def test_emit(url: str):
     async with connect(url) as board, Events(board, MAIN, 10) as events:
         await board.exec("devsession_helper.emit('x')")
         assert (await anext(events)).value == "x"
+
+
+@EVERYWHERE
+async def test_ask(url: str):
+    async with connect(url) as board:
+        asked: asyncio.Queue[Question] = asyncio.Queue()
+        board.messages.answer(MAIN, asked.put_nowait)
+        running = board.start("print('hello', input('name? '))")
+        async with asyncio.timeout(PATIENCE):
+            question = await asked.get()
+            assert question.prompt == "name? "
+            running.write(b"Anna" + question.line_end)
+            output = (await running.result()).output
+        assert output == ("name? Anna\n" if question.echoes else "name? ") + "hello Anna\n"
+        assert await board.eval("6 * 7") == 42
 
 
 @EVERYWHERE
