@@ -45,6 +45,12 @@ class OutputBuffer(OutputTail):
         if self._told is not None:
             self._told()
 
+    def begin(self, tail: bytes, printed: int) -> None:
+        """Begin with the last bytes of what was printed earlier, in all ``printed`` bytes."""
+        super().append(tail)
+        self.end = printed
+        self.dropped = printed - len(tail)
+
     async def changed(self) -> None:
         """Wait until something comes."""
         await self._waiting.wait()

@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from devsession.board.execution import Execution
-from devsession.coordinator.boards import Pool, boards_of
+from devsession.coordinator.boards import Pool, Seat, boards_of
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.limits import Limits, checked_name, made_up_name
+from devsession.coordinator.memory import Memory
 from devsession.coordinator.session import CoordinatedSession, Kind
 from devsession.coordinator.states import CoordinatedState, SessionEvent, What
 from devsession.errors import SessionError, SessionExistsError, UnknownNameError, UsageError
@@ -19,6 +20,8 @@ from devsession.session.listeners import Listeners
 from devsession.session.manager import DeviceSessionManager
 
 if TYPE_CHECKING:
+    from devsession.coordinator.hibernation import Hibernation
+    from devsession.coordinator.keeper import Keeper
     from devsession.session.profile import SessionProfile
 
 
@@ -31,6 +34,10 @@ class MultiSessionCoordinator:
 
     Programs of a session find an ``input`` that shows in the session's state, with its prompt, that a line is waited for; a program that
     reads ``sys.stdin`` itself does not show. ``pause_point()`` is where a program lets itself be paused; it costs a turn.
+
+    ``store`` is a file in which names, states, the last output and hibernated values are kept. A coordinator that is entered with it lists
+    the sessions of an earlier one, to be resumed or closed: at a regular end they were hibernated; after a crash those on boards that went
+    on are paused, and those on private simulated boards failed, as lost.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class MultiSessionCoordinator:
         boards: str | DeviceSessionManager | Pool | Mapping[str, Any] | Iterable[str],
         *,
         limits: Limits | None = None,
+        store: str | Path | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.changes: Listeners[SessionEvent] = Listeners()
@@ -46,12 +54,25 @@ class MultiSessionCoordinator:
         self._sessions: dict[str, CoordinatedSession] = {}
         self._foreground: CoordinatedSession | None = None
         self._coming: set[str] = set()
+        # Those that give back what they have on their boards, or could not.
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._memory = Memory(self.limits.memory, self.list)
+        self._path = Path(store) if store is not None else None
+        self._keeper: Keeper | None = None
         self._closed = False
 
     def __repr__(self) -> str:
         return f"<MultiSessionCoordinator {len(self._sessions)} sessions>"
 
     async def __aenter__(self) -> Self:
+        if self._path is not None and self._keeper is None:
+            from devsession.coordinator.keeper import Keeper, state_of
+
+            self._keeper = Keeper(self._path)
+            for record, hibernation in self._keeper.records():
+                session = CoordinatedSession(record.name, Kind.INTERACTIVE, self.limits, self._calls, self)
+                session.was(record, *state_of(record, hibernation), hibernation)
+                self._sessions[session.name] = session
         return self
 
     async def __aexit__(
@@ -129,9 +150,10 @@ class MultiSessionCoordinator:
                 (board or next(iter(self.boards), ""), task), {*self._sessions, *self._coming}
             )
         self._check_free(name)
-        session = CoordinatedSession(name, kind, self.limits, self._calls, self._told)
+        session = CoordinatedSession(name, kind, self.limits, self._calls, self)
         await self._seat(session, board, profile)
         self._sessions[name] = session
+        self._keep(session)
         self.changes(SessionEvent(What.CREATED, name))
         if self._foreground is None:
             self._show(session)
@@ -158,37 +180,48 @@ class MultiSessionCoordinator:
         # Its place in the order stays.
         self._sessions = {new if one is session else known: one for known, one in self._sessions.items()}
         before, session.name = session.name, new
+        self._keep(session)
         self.changes(SessionEvent(What.RENAMED, new, before, new))
 
     async def close(self, name: str | None = None) -> None:
         """End a session, stop its program, and list it no more; without a name it is the one in the foreground.
 
-        Raises UnknownNameError, and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
+        What it has on a board that another session uses is given back when that is done, and not waited for here. Raises UnknownNameError,
+        and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
         """
         session = self.get(name)
+        del self._sessions[session.name]
         session.finish()
-        try:
-            await asyncio.shield(session.let_go())
-        finally:
-            if self._sessions.pop(session.name, None) is not None:
-                if self._foreground is session:
-                    self._show(None)
-                self.changes(SessionEvent(What.CLOSED, session.name))
+        if self._keeper is not None:
+            self._keeper.forget(session)
+        if self._foreground is session:
+            self._show(None)
+        self.changes(SessionEvent(What.CLOSED, session.name))
+        if not session.is_behind_another:
+            leaving = session.let_go()
+            self._leaving.discard(leaving)
+            await asyncio.shield(leaving)
 
     async def end(self) -> None:
-        """Close all sessions and the boards that were opened here; raises an ExceptionGroup of what could not be cleaned up."""
+        """End all sessions, and close the boards that were opened here; what runs is stopped. With a store sessions are hibernated before.
+
+        Raises an ExceptionGroup of what could not be cleaned up.
+        """
         self._closed = True
-        failures: list[Exception] = []
-        for name in reversed(tuple(self._sessions)):
-            try:
-                await self.close(name)
-            except ExceptionGroup as group:
-                failures += group.exceptions
-        try:
-            await self._boards.close()
-        except ExceptionGroup as group:
-            failures += group.exceptions
+        await self._memory.close()
+        retired: list[BaseException | None] = []
+        if self._keeper is None:
+            for session in self.list():
+                session.finish()
+        else:
+            retired = await asyncio.gather(*(one.retire() for one in self.list()), return_exceptions=True)
+        left = await asyncio.gather(*self._leaving, return_exceptions=True)
+        closed = await asyncio.gather(self._boards.close(), return_exceptions=True)
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
         await self.changes.settle()
+        failures = [error for error in (*retired, *left, *closed) if isinstance(error, Exception)]
         if failures:
             raise ExceptionGroup("not everything could be cleaned up", failures)
 
@@ -228,13 +261,58 @@ class MultiSessionCoordinator:
         """
         self.get(name).pause()
 
-    async def resume(self, name: str | None = None) -> CoordinatedSession:
-        """Let a session that was paused go on, and return it. Raises SessionEndedError."""
+    async def hibernate(self, name: str | None = None) -> Hibernation:
+        """Bring a session's variables and the sources of its methods to the host, end it on its board, and return what was carried.
+
+        The result's ``left`` says what could not be carried, and why. One turn a variable. Raises SessionError while something of the
+        session runs, and what ``DeviceSession.eval`` does: it is then as it was before.
+        """
+        return await self.get(name).hibernate()
+
+    async def resume(self, name: str | None = None, *, board: str | None = None) -> dict[str, str]:
+        """Let a session that was paused go on, or have one that was hibernated on a board again: on its own, or on ``board``.
+
+        Returns what could not be had there, and why, by name. One that an earlier program left on its board finds its names there again,
+        where that has not been reset. Raises SessionEndedError, SessionError for a board of another kind, UnknownNameError, and what
+        opening the board does: the session is then as it was before.
+        """
         session = self.get(name)
+        session.check_lasts()
+        if session.session is None and session.state in {
+            CoordinatedState.HIBERNATED,
+            CoordinatedState.PAUSED,
+        }:
+            return await self._back(session, board)
+        if board is not None:
+            raise UsageError(f"session {session.name} is on {session.board}", hint="hibernate it first")
         session.go_on()
-        return session
+        return {}
+
+    # For the sessions
+
+    def changed(self, session: CoordinatedSession, before: CoordinatedState) -> None:
+        """Tell that the state of a session is another."""
+        self.changes(SessionEvent(What.STATE, session.name, before, session.state))
+        self._keep(session)
+        if session.has_ended:
+            leaving = session.let_go()
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._left)
+
+    def printed(self, session: CoordinatedSession) -> None:
+        """Know that a session printed something."""
+        self._memory.grown()
+        self._keep(session)
 
     # How it is done
+
+    def _left(self, leaving: asyncio.Task[None]) -> None:
+        if leaving.cancelled() or leaving.exception() is None:
+            self._leaving.discard(leaving)
+
+    def _keep(self, session: CoordinatedSession) -> None:
+        if self._keeper is not None and session.name in self._sessions:
+            self._keeper.changed(session)
 
     def _show(self, session: CoordinatedSession | None) -> None:
         before, self._foreground = self._foreground, session
@@ -242,24 +320,44 @@ class MultiSessionCoordinator:
             names = [one.name if one is not None else None for one in (before, session)]
             self.changes(SessionEvent(What.FOREGROUND, names[1] or "", *names))
 
-    def _told(self, session: CoordinatedSession, before: CoordinatedState) -> None:
-        self.changes(SessionEvent(What.STATE, session.name, before, session.state))
-        if session.has_ended:
-            session.let_go()
-
     async def _seat(
         self, session: CoordinatedSession, board: str | None, profile: SessionProfile | None
     ) -> None:
-        """Find a place for a session, whose name is taken meanwhile."""
+        """Find a place for a new session, whose name is taken meanwhile."""
         self._coming.add(session.name)
         try:
-            seat = await self._boards.take(board, session.name, profile)
+            session.sit(await self._taken(session, board, profile))
         finally:
             self._coming.discard(session.name)
+        session.profile = profile
+
+    async def _taken(
+        self,
+        session: CoordinatedSession,
+        board: str | None,
+        profile: SessionProfile | None,
+        namespace: int | None = None,
+    ) -> Seat:
+        seat = await self._boards.take(board, session.name, profile, namespace)
         if self._closed:
             await seat.leave()
             self._check_open()
-        session.sit(seat)
+        return seat
+
+    async def _back(self, session: CoordinatedSession, board: str | None) -> dict[str, str]:
+        """Have a session on a board again."""
+        wanted = board or (session.board if session.board in self.boards else None)
+        if session.state is CoordinatedState.HIBERNATED:
+            seat = await self._taken(session, wanted, session.profile)
+            back = session.wake
+        else:
+            seat = await self._taken(session, session.board, None, session.namespace)
+            back = session.find
+        try:
+            return await back(seat)
+        except BaseException:
+            await seat.leave()
+            raise
 
     def _check_open(self) -> None:
         if self._closed:

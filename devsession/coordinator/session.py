@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import secrets
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from devsession.board.execution import Execution, Opaque
 from devsession.board.messages import Question
@@ -17,13 +17,21 @@ from devsession.board.running import Running
 from devsession.coordinator.boards import Seat
 from devsession.coordinator.buffer import OutputBuffer
 from devsession.coordinator.calls import Calls
+from devsession.coordinator.hibernation import Hibernation, bring, put_back
 from devsession.coordinator.limits import Limits, Rate
 from devsession.coordinator.states import ENDED, CoordinatedState, check
+from devsession.coordinator.store import Record
 from devsession.errors import DevsessionError, LinkError, SessionEndedError, SessionError, UsageError
+from devsession.session.homes import TABLE
 from devsession.transport.waiters import Waiters
 
 if TYPE_CHECKING:
+    from devsession.session.profile import SessionProfile
     from devsession.session.session import DeviceSession
+
+
+# What is told where a board has no namespace any more that an earlier program left there.
+NOT_THERE = "the board was started anew meanwhile: its names are gone"
 
 
 class Kind(enum.Enum):
@@ -44,6 +52,16 @@ class Program:
     )
 
 
+class Watcher(Protocol):
+    """Who is told what sessions do."""
+
+    def changed(self, session: CoordinatedSession, before: CoordinatedState) -> None:
+        """Learn that the state of a session is another."""
+
+    def printed(self, session: CoordinatedSession) -> None:
+        """Learn that a session printed something."""
+
+
 class CoordinatedSession:
     """A named session of a MultiSessionCoordinator, which makes it.
 
@@ -52,14 +70,8 @@ class CoordinatedSession:
     its end, and while it is hibernated. ``last`` is what came of its last program.
     """
 
-    def __init__(
-        self,
-        name: str,
-        kind: Kind,
-        limits: Limits,
-        calls: Calls,
-        told: Callable[[CoordinatedSession, CoordinatedState], None],
-    ) -> None:
+    def __init__(self, name: str, kind: Kind, limits: Limits, calls: Calls, watcher: Watcher) -> None:
+        self.id = secrets.token_hex(8)
         self.name = name
         self.kind = kind
         self.state = CoordinatedState.ACTIVE
@@ -68,11 +80,16 @@ class CoordinatedSession:
         self.reason = ""
         self.prompt: str | None = None
         self.last: Execution | None = None
-        self.buffer = OutputBuffer(limits.buffer)
+        self.hibernation: Hibernation | None = None
+        self.buffer = OutputBuffer(limits.buffer, lambda: watcher.printed(self))
+        self.profile: SessionProfile | None = None
+        self.is_private = False
+        # Of a session that a program before this one left on its board.
+        self.namespace: int | None = None
         self._limits = limits
         self._calls = calls
         self._rate = Rate(limits.rate)
-        self._told = told
+        self._watcher = watcher
         self._seat: Seat | None = None
         self._queue: deque[Program] = deque()
         self._worker: asyncio.Task[None] | None = None
@@ -91,14 +108,14 @@ class CoordinatedSession:
         return self._seat.session if self._seat is not None else None
 
     @property
-    def is_private(self) -> bool:
-        """Whether its board ends with this process."""
-        return self._seat is not None and self._seat.is_private
-
-    @property
     def has_ended(self) -> bool:
         """Whether it was completed, or failed."""
         return self.state in ENDED
+
+    @property
+    def is_behind_another(self) -> bool:
+        """Whether another session has the board."""
+        return self._running is None and self._seat is not None and self._seat.turn.locked()
 
     @property
     def waiting(self) -> int:
@@ -145,9 +162,7 @@ class CoordinatedSession:
 
     def interrupt(self) -> bool:
         """Send Ctrl-C to the program that runs, and drop those that wait; return whether there was one."""
-        for program in self._queue:
-            program.done.cancel()
-        self._queue.clear()
+        self._drop_queue()
         return self._running is not None and self._running.interrupt()
 
     async def settled(self) -> None:
@@ -170,7 +185,7 @@ class CoordinatedSession:
 
         A line that is asked for can be typed when the session was resumed. Raises SessionEndedError, SessionError while it is hibernated.
         """
-        self._check_lasts()
+        self.check_lasts()
         if self.state is CoordinatedState.HIBERNATED:
             raise SessionError(f"session {self.name} is hibernated: nothing of it runs")
         self._is_paused = True
@@ -179,7 +194,7 @@ class CoordinatedSession:
 
     def go_on(self) -> None:
         """Let go on what was paused; raises SessionEndedError."""
-        self._check_lasts()
+        self.check_lasts()
         self._is_paused = False
         if self.state is not CoordinatedState.PAUSED:
             return
@@ -196,9 +211,83 @@ class CoordinatedSession:
     def sit(self, seat: Seat) -> None:
         """Be on a board from now on."""
         self._seat = seat
-        self.board = seat.board
+        self.board, self.is_private = seat.board, seat.is_private
+        self.namespace = seat.session.namespace
         seat.lost = self.lose
         seat.session.answer(self._asked)
+
+    async def hibernate(self) -> Hibernation:
+        """Bring what it has to the host, end it on its board, and return what was carried and what was left.
+
+        Raises SessionError while something of it runs, and what reading its variables does: it is as it was then.
+        """
+        seat = self._seat
+        if (
+            self.state not in {CoordinatedState.ACTIVE, CoordinatedState.PAUSED}
+            or seat is None
+            or self._worker is not None
+        ):
+            raise SessionError(
+                f"session {self.name} is {self.state.value}: only one at rest is hibernated", board=self.board
+            )
+        was_paused, self._is_paused = self._is_paused, True
+        self._go(CoordinatedState.PAUSED)
+        try:
+            async with seat.turn:
+                carried = await bring(seat.session)
+        except BaseException:
+            if not was_paused and not self.has_ended:
+                self.go_on()
+            raise
+        if self.profile is not None and self.profile.teardown:
+            carried.left["teardown"] = "run at the end on this board"
+        self.hibernation = carried
+        self._is_paused = False
+        self._go(CoordinatedState.HIBERNATED)
+        await self._leave()
+        return carried
+
+    async def wake(self, seat: Seat) -> dict[str, str]:
+        """Have on a board what was carried, and return why of what could not be had there; raises SessionError for one of another kind."""
+        assert self.hibernation is not None
+        failed = await put_back(seat.session, self.hibernation)
+        self.sit(seat)
+        self.hibernation = None
+        self._go(CoordinatedState.ACTIVE)
+        self._work()
+        return failed
+
+    async def find(self, seat: Seat) -> dict[str, str]:
+        """Go on where an earlier program left it, and return what is not there any more."""
+        is_there = (await seat.session.board.ask(f"{self.namespace} in {TABLE}")).value
+        self.sit(seat)
+        self.reason = ""
+        self.go_on()
+        return {} if is_there else {"namespace": NOT_THERE}
+
+    async def retire(self) -> None:
+        """Stop what runs, and be hibernated, for the end of the coordinator; what cannot be is failed."""
+        if self.has_ended or self._seat is None:
+            return
+        self._is_paused = True
+        await self._stop()
+        if self.state is not CoordinatedState.PAUSED:
+            self._go(CoordinatedState.PAUSED)
+        try:
+            await self.hibernate()
+        except DevsessionError as error:
+            self.lose(error.message)
+
+    def was(
+        self, record: Record, state: CoordinatedState, reason: str, hibernation: Hibernation | None
+    ) -> None:
+        """Be what an earlier program kept of a session."""
+        self.id, self.name, self.kind = record.id, record.name, Kind(record.kind)
+        self.board, self.is_private, self.namespace = record.board, record.is_private, record.namespace
+        self.created, self.since = record.created, record.since
+        self.state, self.reason, self.hibernation = state, reason, hibernation
+        self._is_paused = state is CoordinatedState.PAUSED
+        self.buffer.begin(record.tail, record.printed)
 
     def finish(self) -> None:
         """Be completed, whatever runs."""
@@ -214,15 +303,20 @@ class CoordinatedSession:
         return self._going
 
     async def _leave(self) -> None:
-        for program in self._queue:
-            program.done.cancel()
-        self._queue.clear()
-        if self._worker is not None:
-            self._worker.cancel()
-            await asyncio.wait([self._worker])
+        if self.has_ended:
+            self._drop_queue()
+        await self._stop()
         seat, self._seat = self._seat, None
         if seat is not None:
-            await seat.leave()
+            # However long the program of another session takes.
+            async with seat.turn:
+                await seat.leave()
+
+    async def _stop(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.cancel()
+            await asyncio.wait([worker])
 
     def lose(self, why: str) -> None:
         """Know that the board is lost."""
@@ -232,14 +326,20 @@ class CoordinatedSession:
 
     # How it is done
 
-    def _check_lasts(self) -> None:
+    def _drop_queue(self) -> None:
+        for program in self._queue:
+            program.done.cancel()
+        self._queue.clear()
+
+    def check_lasts(self) -> None:
+        """Raise SessionEndedError when it has ended."""
         if self.has_ended:
             raise SessionEndedError(
                 f"session {self.name} has ended: {self.reason or self.state.value}", board=self.board
             )
 
     def _check_sent(self) -> None:
-        self._check_lasts()
+        self.check_lasts()
         self._rate.take(self.name)
 
     def _type(self, line: str | Path) -> None:
@@ -373,4 +473,4 @@ class CoordinatedSession:
         check(before, after)
         self.state, self.since = after, time.time()
         self._changed.wake()
-        self._told(self, before)
+        self._watcher.changed(self, before)

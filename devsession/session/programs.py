@@ -184,7 +184,7 @@ class Programs:
 
     def answer(self, asked: Callable[[Question], None]) -> None:
         """Have ``asked`` called when a program of the session asks for a line, with ``input`` or at a pause point; it is written to it."""
-        self.use()
+        self.check()
         self.board.messages.answer(self._namespace, asked)
 
     @property

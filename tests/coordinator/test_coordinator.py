@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
+from served import served
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
 from devsession.coordinator.limits import Limits
@@ -26,18 +24,6 @@ State = CoordinatedState
 PATIENCE = 10.0
 # Its own: several runs may go on at once.
 NAME = f"coordinated-{os.getpid()}"
-
-
-@contextmanager
-def served() -> Iterator[None]:
-    argv = [sys.executable, "-m", "devsession", "sim", "serve", NAME]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        yield
-        server.terminate()
-        server.stdout.read()
-        server.wait(10)
 
 
 async def test_what_is_sent_goes_to_the_foreground(coordinator: MultiSessionCoordinator):
@@ -240,7 +226,7 @@ async def test_pause_holds_back_the_queue(coordinator: MultiSessionCoordinator):
     assert session.state is State.PAUSED
     await coordinator.send("print('later')")
     assert (session.buffer.text, session.waiting) == ("", 1)
-    assert await coordinator.resume() is session
+    assert await coordinator.resume() == {}
     await session.settled()
     assert (session.buffer.text, session.state) == ("later\n", State.ACTIVE)
 
@@ -277,7 +263,7 @@ async def test_a_paused_session_that_waits_for_input_goes_on_waiting(coordinator
 async def test_a_lost_board_fails_its_sessions_and_is_opened_anew():
     async with AsyncExitStack() as stack:
         first = stack.enter_context(ExitStack())
-        first.enter_context(served())
+        first.enter_context(served(NAME))
         coordinator = await stack.enter_async_context(MultiSessionCoordinator({"alpha": f"sim:{NAME}"}))
         session = await coordinator.create("lost")
         idle = await coordinator.create("idle")
@@ -286,7 +272,7 @@ async def test_a_lost_board_fails_its_sessions_and_is_opened_anew():
         await session.reached(State.FAILED)
         await idle.reached(State.FAILED)
         assert session.reason.startswith("lost: ")
-        stack.enter_context(served())
+        stack.enter_context(served(NAME))
         again = await coordinator.create("again")
         await coordinator.send("print('here')", "again")
         assert again.buffer.text == "here\n"
