@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         UncertainExecutionError,
         UnknownNameError,
         UnrepresentableValueError,
+        UnsafeNameError,
         UsageError,
     )
     from devsession.links import connect, link
@@ -76,17 +77,21 @@ if TYPE_CHECKING:
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.generators import DeployedGenerator
+    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
+    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -101,6 +106,7 @@ __all__ = [
     "BoardNotFoundError",
     "BoardSwappedError",
     "BoardThread",
+    "CacheUse",
     "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
@@ -123,6 +129,7 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "DiskUse",
     "EmulatorNotFoundError",
     "Event",
     "Events",
@@ -133,6 +140,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileStat",
     "FileSystem",
     "Finding",
     "Held",
@@ -159,6 +167,7 @@ __all__ = [
     "PortRemoved",
     "ProfileError",
     "ProfileReport",
+    "Progress",
     "ProtocolError",
     "Pulse",
     "Ran",
@@ -183,9 +192,11 @@ __all__ = [
     "SharedVariables",
     "SimulatorError",
     "StateChange",
+    "SyncPlan",
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
+    "UnsafeNameError",
     "UsageError",
     "connect",
     "diagnose",
@@ -204,6 +215,11 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "Progress": "devsession.session.sending",
+    "SyncPlan": "devsession.session.sync_plan",
+    "DiskUse": "devsession.session.looking",
+    "CacheUse": "devsession.session.metadata",
+    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardThread": "devsession.session.threads",
     "CapabilitiesChange": "devsession.session.facts",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from devsession.board.helper import compact
 from devsession.protocol.segments import WINDOW_LEAST, Check, Coding, Form
 from devsession.protocol.source import HELPER, bytes_literal, literal
-from devsession.session.capabilities import DeviceCapabilities
 from devsession.session.homes import key_of
 from devsession.transport.base import Flow
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 # With less heap than this, in bytes, a board is sent files piece by piece, each in an exec of its own.
 LEAST_HEAP = 32768

@@ -120,10 +120,10 @@ def test_shared_variables(manager: DeviceSessionManager):
 
 def test_files(manager: DeviceSessionManager):
     with manager.session() as session:
-        assert session.files.write("notes", b"text").size == 4
-        assert session.files.read("notes") == b"text"
-        assert [found.name for found in session.files.listing()] == ["notes"]
-        session.files.refresh()
+        assert session.files.write_bytes("notes", b"text").size == 4
+        assert session.files.read_bytes("notes") == b"text"
+        assert [found.name for found in session.files.scandir()] == ["notes"]
+        session.files.invalidate()
         session.files.remove("notes")
         assert not session.files.exists("notes")
 
