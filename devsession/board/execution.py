@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,15 +17,16 @@ BLOCK = 65536
 class OutputTail:
     """The last bytes of a stream: ``limit`` of them are kept, ``dropped`` counts the others, ``end`` all that ever came.
 
-    Adding and dropping costs the same however much is kept, and however small the pieces are.
+    Adding and dropping costs the same however much is kept, and however small the pieces are. ``told`` is called with what was added.
     """
 
-    def __init__(self, limit: int = OUTPUT_KEPT) -> None:
+    def __init__(self, limit: int = OUTPUT_KEPT, told: Callable[[bytes], None] | None = None) -> None:
         # The last one grows until it is full; of the first one `_gone` bytes are no longer kept.
         self._blocks: deque[bytes | bytearray] = deque()
         self._gone = 0
         self._size = 0
         self.limit = limit
+        self.told = told
         self.dropped = 0
         self.end = 0
 
@@ -75,6 +76,8 @@ class OutputTail:
         self.end += len(data)
         if self._size > self.limit:
             self.trim(self.limit)
+        if self.told is not None:
+            self.told(data)
 
     def trim(self, size: int) -> None:
         """Drop the oldest bytes until ``size`` are left."""

@@ -32,7 +32,8 @@ class Pool(Protocol):
 class Seat:
     """A session's place on a board, whose programs take ``turn``; ``private`` boards end with this process.
 
-    ``lost`` is called when the board's link is lost for good.
+    ``begins`` is to be called before a program of it; ``lost`` is called when the board's link is lost for good, ``printed`` with what the
+    board prints while nothing runs, of the seat that began last.
     """
 
     session: DeviceSession
@@ -40,7 +41,9 @@ class Seat:
     turn: asyncio.Lock
     is_private: bool
     leave: Callable[[], Awaitable[None]]
+    begins: Callable[[], None] = field(default=lambda: None)
     lost: Callable[[str], None] = field(default=lambda _: None)
+    printed: Callable[[bytes], None] = field(default=lambda _: None)
 
 
 class Boards(Protocol):
@@ -68,12 +71,14 @@ class _Place:
         self._manager: DeviceSessionManager | None = None
         self.turn = asyncio.Lock()
         self.seats: list[Seat] = []
+        self._last: Seat | None = None
 
     async def manager(self) -> DeviceSessionManager:
         """Return the manager, connected; a board of ours whose link was lost is opened anew. Raises what ``connect`` does."""
         async with self._opening:
             if isinstance(self._given, DeviceSessionManager):
                 await self._given.connect()
+                self._given.board.background.told = self._printed
                 return self._given
             if self._manager is not None and self._manager.state is ConnectionState.LOST:
                 await self.close()
@@ -90,6 +95,7 @@ class _Place:
             await manager.close()
             raise
         manager.state_changed.add(self._changed)
+        manager.board.background.told = self._printed
         return manager
 
     @property
@@ -105,17 +111,28 @@ class _Place:
 
         async def leave() -> None:
             self.seats.remove(seat)
+            if self._last is seat:
+                self._last = None
             await session.end()
 
-        seat = Seat(session, self.name, self.turn, self.is_private, leave)
+        def begins() -> None:
+            self._last = seat
+
+        seat = Seat(session, self.name, self.turn, self.is_private, leave, begins)
         self.seats.append(seat)
         return seat
 
     async def close(self) -> None:
         """Close the board, unless it was given open."""
         manager, self._manager = self._manager, None
-        if manager is not None:
+        if isinstance(self._given, DeviceSessionManager):
+            self._given.board.background.told = None
+        elif manager is not None:
             await manager.close()
+
+    def _printed(self, data: bytes) -> None:
+        if self._last is not None:
+            self._last.printed(data)
 
     def _changed(self, change: StateChange) -> None:
         if change.after is ConnectionState.LOST and self._manager is not None:
@@ -196,7 +213,13 @@ class PooledBoards:
         stack = AsyncExitStack()
         session = await stack.enter_async_context(self._pool.acquire(agent=name))
         session.board.output.limit = LOG_KEPT
-        return Seat(session, session.url, asyncio.Lock(), is_private=True, leave=stack.aclose)
+        seat = Seat(session, session.url, asyncio.Lock(), is_private=True, leave=stack.aclose)
+
+        def printed(data: bytes) -> None:
+            seat.printed(data)
+
+        session.board.background.told = printed
+        return seat
 
     async def close(self) -> None:
         """Do nothing: the leases were given back with the sessions, the pool is its owner's."""

@@ -30,10 +30,9 @@ class OutputBuffer(OutputTail):
     ``bytes(buffer)`` and ``text`` are what is kept, ``replay`` shows the loss too.
     """
 
-    def __init__(self, limit: int = OUTPUT_KEPT, told: Callable[[], None] | None = None) -> None:
-        super().__init__(limit)
+    def __init__(self, limit: int = OUTPUT_KEPT, told: Callable[[bytes], None] | None = None) -> None:
+        super().__init__(limit, told)
         self._waiting = Waiters()
-        self._told = told
 
     def __repr__(self) -> str:
         return f"<OutputBuffer {len(self)} bytes, {self.dropped} dropped>"
@@ -42,8 +41,6 @@ class OutputBuffer(OutputTail):
         """Add bytes at the end; the oldest are dropped over the limit."""
         super().append(data)
         self._waiting.wake()
-        if self._told is not None:
-            self._told()
 
     def begin(self, tail: bytes, printed: int) -> None:
         """Begin with the last bytes of what was printed earlier, in all ``printed`` bytes."""

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 from devsession.board.execution import Execution
 from devsession.coordinator.boards import Pool, Seat, boards_of
 from devsession.coordinator.calls import Calls
-from devsession.coordinator.limits import Limits, checked_name, made_up_name
+from devsession.coordinator.limits import SessionLimits, checked_name, made_up_name
 from devsession.coordinator.memory import Memory
-from devsession.coordinator.session import CoordinatedSession, Kind
-from devsession.coordinator.states import CoordinatedState, SessionEvent, What
+from devsession.coordinator.session import CoordinatedSession
+from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
+from devsession.coordinator.work import SessionKind
 from devsession.errors import SessionError, SessionExistsError, UnknownNameError, UsageError
 from devsession.session.listeners import Listeners
 from devsession.session.manager import DeviceSessionManager
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from devsession.coordinator.hibernation import Hibernation
     from devsession.coordinator.keeper import Keeper
     from devsession.session.profile import SessionProfile
+
+# How long the end of a session is waited for, in seconds: milliseconds, unless another session has just taken its board.
+CLOSE_PATIENCE = 1.0
 
 
 class MultiSessionCoordinator:
@@ -44,10 +48,10 @@ class MultiSessionCoordinator:
         self,
         boards: str | DeviceSessionManager | Pool | Mapping[str, Any] | Iterable[str],
         *,
-        limits: Limits | None = None,
+        limits: SessionLimits | None = None,
         store: str | Path | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or SessionLimits()
         self.changes: Listeners[SessionEvent] = Listeners()
         self._boards = boards_of(boards)
         self._calls = Calls(self.limits.calls)
@@ -70,7 +74,9 @@ class MultiSessionCoordinator:
 
             self._keeper = Keeper(self._path)
             for record, hibernation in self._keeper.records():
-                session = CoordinatedSession(record.name, Kind.INTERACTIVE, self.limits, self._calls, self)
+                session = CoordinatedSession(
+                    record.name, SessionKind.INTERACTIVE, self.limits, self._calls, self
+                )
                 session.was(record, *state_of(record, hibernation), hibernation)
                 self._sessions[session.name] = session
         return self
@@ -125,7 +131,7 @@ class MultiSessionCoordinator:
     async def create(
         self,
         name: str | None = None,
-        kind: Kind | str = Kind.INTERACTIVE,
+        kind: SessionKind | str = SessionKind.INTERACTIVE,
         *,
         board: str | None = None,
         program: str | Path | None = None,
@@ -154,7 +160,7 @@ class MultiSessionCoordinator:
         await self._seat(session, board, profile)
         self._sessions[name] = session
         self._keep(session)
-        self.changes(SessionEvent(What.CREATED, name))
+        self.changes(SessionEvent(SessionEventKind.CREATED, name))
         if self._foreground is None:
             self._show(session)
         if program is not None:
@@ -181,12 +187,12 @@ class MultiSessionCoordinator:
         self._sessions = {new if one is session else known: one for known, one in self._sessions.items()}
         before, session.name = session.name, new
         self._keep(session)
-        self.changes(SessionEvent(What.RENAMED, new, before, new))
+        self.changes(SessionEvent(SessionEventKind.RENAMED, new, before, new))
 
     async def close(self, name: str | None = None) -> None:
         """End a session, stop its program, and list it no more; without a name it is the one in the foreground.
 
-        What it has on a board that another session uses is given back when that is done, and not waited for here. Raises UnknownNameError,
+        What it has on a board that another session uses is given back when that is done, and not waited for here: at most a second. Raises UnknownNameError,
         and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
         """
         session = self.get(name)
@@ -196,11 +202,13 @@ class MultiSessionCoordinator:
             self._keeper.forget(session)
         if self._foreground is session:
             self._show(None)
-        self.changes(SessionEvent(What.CLOSED, session.name))
+        self.changes(SessionEvent(SessionEventKind.CLOSED, session.name))
         if not session.is_behind_another:
             leaving = session.let_go()
-            self._leaving.discard(leaving)
-            await asyncio.shield(leaving)
+            await asyncio.wait([leaving], timeout=CLOSE_PATIENCE)
+            if leaving.done():
+                self._leaving.discard(leaving)
+                leaving.result()
 
     async def end(self) -> None:
         """End all sessions, and close the boards that were opened here; what runs is stopped. With a store sessions are hibernated before.
@@ -292,7 +300,7 @@ class MultiSessionCoordinator:
 
     def changed(self, session: CoordinatedSession, before: CoordinatedState) -> None:
         """Tell that the state of a session is another."""
-        self.changes(SessionEvent(What.STATE, session.name, before, session.state))
+        self.changes(SessionEvent(SessionEventKind.STATE, session.name, before, session.state))
         self._keep(session)
         if session.has_ended:
             leaving = session.let_go()
@@ -318,7 +326,7 @@ class MultiSessionCoordinator:
         before, self._foreground = self._foreground, session
         if before is not session:
             names = [one.name if one is not None else None for one in (before, session)]
-            self.changes(SessionEvent(What.FOREGROUND, names[1] or "", *names))
+            self.changes(SessionEvent(SessionEventKind.FOREGROUND, names[1] or "", *names))
 
     async def _seat(
         self, session: CoordinatedSession, board: str | None, profile: SessionProfile | None
@@ -367,7 +375,7 @@ class MultiSessionCoordinator:
         lasting = sum(not session.has_ended for session in self._sessions.values()) + len(self._coming)
         if lasting >= self.limits.sessions:
             raise SessionError(
-                f"there are {lasting} sessions already", hint="close one, or give Limits(sessions=...)"
+                f"there are {lasting} sessions already", hint="close one, or give SessionLimits(sessions=...)"
             )
 
     def _check_free(self, name: str) -> None:
@@ -375,9 +383,9 @@ class MultiSessionCoordinator:
             raise SessionExistsError(f"there is a session {name} already")
 
 
-def _kind(kind: Kind | str) -> Kind:
+def _kind(kind: SessionKind | str) -> SessionKind:
     try:
-        return Kind(kind)
+        return SessionKind(kind)
     except ValueError:
-        kinds = ", ".join(repr(one.value) for one in Kind)
+        kinds = ", ".join(repr(one.value) for one in SessionKind)
         raise UsageError(f"{kind!r} is no kind of session", hint=f"one of {kinds}", phase="session") from None

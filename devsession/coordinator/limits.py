@@ -15,7 +15,7 @@ LONGEST_NAME = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class SessionLimits:
     """How much a coordinator allows.
 
     ``sessions`` that have not ended; ``calls``, programs under way at once, without those that wait for input; ``queue``, programs of
@@ -54,7 +54,7 @@ class Rate:
         if self._left < 1:
             raise SessionError(
                 f"session {session} was sent more than {self._limit:g} programs and lines a second",
-                hint="send longer programs, or give Limits(rate=...)",
+                hint="send longer programs, or give SessionLimits(rate=...)",
             )
         self._left -= 1
 

@@ -47,7 +47,7 @@ ENDED = _TO_ITS_END
 UNDER_WAY = frozenset({CoordinatedState.PROCESSING, CoordinatedState.WAITING})
 
 
-class What(enum.Enum):
+class SessionEventKind(enum.Enum):
     """What a change is about."""
 
     CREATED = "created"
@@ -64,7 +64,7 @@ class SessionEvent:
     Those are states for ``STATE``, names for ``RENAMED``, the names of the sessions in the foreground for ``FOREGROUND`` (None for none).
     """
 
-    what: What
+    what: SessionEventKind
     name: str
     before: CoordinatedState | str | None = None
     after: CoordinatedState | str | None = None

@@ -9,8 +9,8 @@ import pytest
 from served import served
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
-from devsession.coordinator.limits import Limits
-from devsession.coordinator.states import CoordinatedState, What
+from devsession.coordinator.limits import SessionLimits
+from devsession.coordinator.states import CoordinatedState, SessionEventKind
 from devsession.errors import (
     SessionEndedError,
     SessionError,
@@ -140,7 +140,7 @@ async def test_changes_are_told(coordinator: MultiSessionCoordinator):
     await coordinator.send("x")
     coordinator.rename("a", "b")
     await coordinator.close()
-    states = [(before, after) for what, before, after in told if what is What.STATE]
+    states = [(before, after) for what, before, after in told if what is SessionEventKind.STATE]
     assert states == [
         (State.ACTIVE, State.PROCESSING),
         (State.PROCESSING, State.WAITING),
@@ -148,13 +148,13 @@ async def test_changes_are_told(coordinator: MultiSessionCoordinator):
         (State.PROCESSING, State.ACTIVE),
         (State.ACTIVE, State.COMPLETED),
     ]
-    assert (What.RENAMED, "a", "b") in told
-    assert [what for what, *_ in told if what is not What.STATE] == [
-        What.CREATED,
-        What.FOREGROUND,
-        What.RENAMED,
-        What.FOREGROUND,
-        What.CLOSED,
+    assert (SessionEventKind.RENAMED, "a", "b") in told
+    assert [what for what, *_ in told if what is not SessionEventKind.STATE] == [
+        SessionEventKind.CREATED,
+        SessionEventKind.FOREGROUND,
+        SessionEventKind.RENAMED,
+        SessionEventKind.FOREGROUND,
+        SessionEventKind.CLOSED,
     ]
 
 
@@ -185,7 +185,9 @@ async def test_names_are_unique_and_made_up(coordinator: MultiSessionCoordinator
 
 
 async def test_limits():
-    async with MultiSessionCoordinator("sim:", limits=Limits(sessions=1, rate=2, queue=2)) as coordinator:
+    async with MultiSessionCoordinator(
+        "sim:", limits=SessionLimits(sessions=1, rate=2, queue=2)
+    ) as coordinator:
         session = await coordinator.create()
         with pytest.raises(SessionError, match="1 sessions already"):
             await coordinator.create()
@@ -198,11 +200,13 @@ async def test_limits():
     with pytest.raises(SessionError, match="closed"):
         await coordinator.create()
     with pytest.raises(UsageError):
-        Limits(calls=0)
+        SessionLimits(calls=0)
 
 
 async def test_calls_at_once_are_limited_and_those_that_wait_for_input_do_not_count():
-    async with MultiSessionCoordinator({"a": "sim:", "b": "sim:"}, limits=Limits(calls=1)) as coordinator:
+    async with MultiSessionCoordinator(
+        {"a": "sim:", "b": "sim:"}, limits=SessionLimits(calls=1)
+    ) as coordinator:
         asking = await coordinator.create("asking", board="a")
         other = await coordinator.create("other", board="b")
         await coordinator.send("input('> ')", "asking")
@@ -282,3 +286,29 @@ async def test_a_result_is_to_be_had(coordinator: MultiSessionCoordinator):
     await coordinator.create()
     assert (await coordinator.run("6 * 7")).value == 42
     assert (await coordinator.run("1/0")).exit_code == 1
+
+
+async def test_what_a_board_prints_by_itself_is_of_the_session_that_ran_last(
+    coordinator: MultiSessionCoordinator,
+):
+    session = await coordinator.create("timer", board="alpha")
+    other = await coordinator.create("other", board="alpha")
+    await coordinator.send(
+        "import machine\nt = machine.Timer(-1, period=5, callback=lambda t: print('tick'))"
+    )
+    async with asyncio.timeout(PATIENCE):
+        while session.buffer.text.count("tick\n") < 3:
+            await session.buffer.changed()
+    assert other.buffer.text == ""
+    await coordinator.send("t.deinit()")
+
+
+async def test_closing_does_not_wait_for_the_program_of_another(coordinator: MultiSessionCoordinator):
+    await coordinator.create("busy", board="alpha")
+    used = await coordinator.create("used", board="alpha")
+    await coordinator.send("x = 1", "used")
+    coordinator.get("busy").send("while True: pass")
+    async with asyncio.timeout(PATIENCE):
+        await coordinator.close("used")
+    assert used.state is State.COMPLETED
+    assert [one.name for one in coordinator.list()] == ["busy"]

@@ -8,7 +8,7 @@ import pytest
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
 from devsession.coordinator.keeping import text_of
-from devsession.coordinator.limits import Limits
+from devsession.coordinator.limits import SessionLimits
 from devsession.coordinator.states import CoordinatedState
 from devsession.errors import SessionError, UsageError
 from devsession.protocol import values
@@ -83,7 +83,7 @@ async def test_a_board_of_another_kind_is_refused():
 
 
 async def test_over_the_bound_of_memory_the_longest_idle_is_hibernated():
-    limits = Limits(memory=320_000, buffer=200_000)
+    limits = SessionLimits(memory=320_000, buffer=200_000)
     async with MultiSessionCoordinator({"alpha": "sim:", "beta": "sim:"}, limits=limits) as coordinator:
         ended = await coordinator.create("ended", "script", program="print('x' * 150000)")
         await ended.reached(State.COMPLETED)

@@ -64,7 +64,7 @@ COROUTINES = {"background"}
 DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
-    OutputTail: {"append", "pieces", "trim"},
+    OutputTail: {"append", "pieces", "told", "trim"},
     devsession.Board: {"clean_up", "stop", "equip", "messages"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
