@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from devsession.board.running import Running
     from devsession.board.switches import Rung
     from devsession.cassette.recorder import record
+    from devsession.coordinator.buffer import OutputBuffer
+    from devsession.coordinator.coordinator import MultiSessionCoordinator
+    from devsession.coordinator.hibernation import Hibernation
+    from devsession.coordinator.limits import SessionLimits
+    from devsession.coordinator.session import CoordinatedSession
+    from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
+    from devsession.coordinator.work import SessionKind
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
@@ -117,6 +124,8 @@ __all__ = [
     "CassetteUnplayedError",
     "Change",
     "ConnectionState",
+    "CoordinatedSession",
+    "CoordinatedState",
     "DeadlineError",
     "Deployed",
     "DeployedFunction",
@@ -144,6 +153,7 @@ __all__ = [
     "FileSystem",
     "Finding",
     "Held",
+    "Hibernation",
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
@@ -153,7 +163,9 @@ __all__ = [
     "LinkError",
     "LinkLostError",
     "MethodMissingError",
+    "MultiSessionCoordinator",
     "NegotiationError",
+    "OutputBuffer",
     "Performance",
     "Pins",
     "PoolError",
@@ -185,7 +197,11 @@ __all__ = [
     "Running",
     "SessionEndedError",
     "SessionError",
+    "SessionEvent",
+    "SessionEventKind",
     "SessionExistsError",
+    "SessionKind",
+    "SessionLimits",
     "SessionPhase",
     "SessionProfile",
     "SessionState",
@@ -215,17 +231,15 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
-    "Progress": "devsession.session.sending",
-    "SyncPlan": "devsession.session.sync_plan",
-    "DiskUse": "devsession.session.looking",
-    "CacheUse": "devsession.session.metadata",
-    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardThread": "devsession.session.threads",
+    "CacheUse": "devsession.session.metadata",
     "CapabilitiesChange": "devsession.session.facts",
     "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
     "ConnectionState": "devsession.session.states",
+    "CoordinatedSession": "devsession.coordinator.session",
+    "CoordinatedState": "devsession.coordinator.states",
     "Deployed": "devsession.session.deployed",
     "DeployedFunction": "devsession.session.deployed",
     "DeployedGenerator": "devsession.session.generators",
@@ -234,6 +248,7 @@ _HOMES = {
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
+    "DiskUse": "devsession.session.looking",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
     "Execution": "devsession.board.execution",
@@ -242,10 +257,14 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileStat": "devsession.session.metadata",
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "Hibernation": "devsession.coordinator.hibernation",
     "Level": "devsession.doctor.finding",
+    "MultiSessionCoordinator": "devsession.coordinator.coordinator",
+    "OutputBuffer": "devsession.coordinator.buffer",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "Port": "devsession.transport.ports",
@@ -253,6 +272,7 @@ _HOMES = {
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
     "ProfileReport": "devsession.session.profile_report",
+    "Progress": "devsession.session.sending",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reconnect": "devsession.session.reconnect",
@@ -265,11 +285,16 @@ _HOMES = {
     "ResourceState": "devsession.session.cleanup",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "SessionEvent": "devsession.coordinator.states",
+    "SessionEventKind": "devsession.coordinator.states",
+    "SessionKind": "devsession.coordinator.work",
+    "SessionLimits": "devsession.coordinator.limits",
     "SessionPhase": "devsession.session.session",
     "SessionProfile": "devsession.session.profile",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
     "StateChange": "devsession.session.states",
+    "SyncPlan": "devsession.session.sync_plan",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",

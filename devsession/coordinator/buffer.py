@@ -85,7 +85,7 @@ class OutputBuffer(OutputTail):
     def search(self, pattern: str, most: int = 100) -> list[Found]:
         """Return the last lines, ``most`` of them, in which a regular expression matches; raises UsageError for what is none."""
         try:
-            wanted = re.compile(pattern.encode())
+            wanted = re.compile(pattern.encode(), re.MULTILINE)
         except re.error as error:
             raise UsageError(f"{pattern!r} is no regular expression: {error}", phase="search") from error
         found: list[Found] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +70,8 @@ class MultiSessionCoordinator:
         return f"<MultiSessionCoordinator {len(self._sessions)} sessions>"
 
     async def __aenter__(self) -> Self:
+        # What asks a board what it is: the first session is not to wait for its import.
+        importlib.import_module("devsession.session.capability_cache")
         if self._path is not None and self._keeper is None:
             from devsession.coordinator.keeper import Keeper, state_of
 
@@ -192,8 +195,8 @@ class MultiSessionCoordinator:
     async def close(self, name: str | None = None) -> None:
         """End a session, stop its program, and list it no more; without a name it is the one in the foreground.
 
-        What it has on a board that another session uses is given back when that is done, and not waited for here: at most a second. Raises UnknownNameError,
-        and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
+        What it has on a board that another session uses is given back when that is done, and waited for here for a second at most. Raises
+        UnknownNameError, and an ExceptionGroup of what could not be cleaned up; it is closed all the same.
         """
         session = self.get(name)
         del self._sessions[session.name]
