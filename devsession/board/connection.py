@@ -99,6 +99,11 @@ class Connection:
         """How many bytes of heap were free when the first program of this connection and life of the board ran; None before that."""
         return self._prompt.interpreter.free_heap
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs on the board, or waits to."""
+        return self._turns.is_busy
+
     def add_watcher(self, watcher: Callable[[Happening], None]) -> None:
         """Have ``watcher`` called with what befalls the board, at once and on the loop; it must not raise."""
         self._prompt.watchers.append(watcher)
