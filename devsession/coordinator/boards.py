@@ -24,7 +24,7 @@ LOG_KEPT = 256 * 1024
 class Pool(Protocol):
     """What a coordinator needs of a pool."""
 
-    def acquire(self, *, agent: str | None = None) -> AbstractAsyncContextManager[DeviceSession]:
+    def acquire(self) -> AbstractAsyncContextManager[DeviceSession]:
         """Return a lease: a block with a session on a board of the pool."""
 
 
@@ -50,9 +50,9 @@ class Boards(Protocol):
     """The boards that sessions can be on."""
 
     async def take(
-        self, board: str | None, name: str, profile: SessionProfile | None, namespace: int | None = None
+        self, board: str | None, profile: SessionProfile | None, namespace: int | None = None
     ) -> Seat:
-        """Return a seat for the session of that name, on ``board`` or on any; ``namespace`` is one that is to be there from before."""
+        """Return a seat on ``board``, or on any; ``namespace`` is one that is to be there from before."""
 
     def names(self) -> tuple[str, ...]:
         """Return what the boards are called."""
@@ -154,11 +154,7 @@ class OwnBoards:
         return tuple(self._places)
 
     async def take(
-        self,
-        board: str | None,
-        name: str,  # noqa: ARG002 - only a pool wants it
-        profile: SessionProfile | None,
-        namespace: int | None = None,
+        self, board: str | None, profile: SessionProfile | None, namespace: int | None = None
     ) -> Seat:
         """Return a seat on a board; without a name it is the one with the fewest sessions.
 
@@ -203,7 +199,7 @@ class PooledBoards:
         return ()
 
     async def take(
-        self, board: str | None, name: str, profile: SessionProfile | None, namespace: int | None = None
+        self, board: str | None, profile: SessionProfile | None, namespace: int | None = None
     ) -> Seat:
         """Return a seat on a board that the pool leases; raises UsageError for a board that is asked for by name, PoolError."""
         if board is not None or profile is not None or namespace is not None:
@@ -211,14 +207,20 @@ class PooledBoards:
                 "a pool gives any board, with its own profile", hint="create(name) without board and profile"
             )
         stack = AsyncExitStack()
-        session = await stack.enter_async_context(self._pool.acquire(agent=name))
-        session.board.output.limit = LOG_KEPT
-        seat = Seat(session, session.url, asyncio.Lock(), is_private=True, leave=stack.aclose)
+        # Without a name it has nothing of an earlier session.
+        session = await stack.enter_async_context(self._pool.acquire())
+        leased = session.board
+        before, leased.output.limit = leased.output.limit, LOG_KEPT
+
+        async def leave() -> None:
+            leased.output.limit, leased.background.told = before, None
+            await stack.aclose()
 
         def printed(data: bytes) -> None:
             seat.printed(data)
 
-        session.board.background.told = printed
+        seat = Seat(session, session.url, asyncio.Lock(), is_private=True, leave=leave)
+        leased.background.told = printed
         return seat
 
     async def close(self) -> None:

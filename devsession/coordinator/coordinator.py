@@ -337,19 +337,18 @@ class MultiSessionCoordinator:
         """Find a place for a new session, whose name is taken meanwhile."""
         self._coming.add(session.name)
         try:
-            session.sit(await self._taken(session, board, profile))
+            session.sit(await self._taken(board, profile))
         finally:
             self._coming.discard(session.name)
         session.profile = profile
 
     async def _taken(
         self,
-        session: CoordinatedSession,
         board: str | None,
         profile: SessionProfile | None,
         namespace: int | None = None,
     ) -> Seat:
-        seat = await self._boards.take(board, session.name, profile, namespace)
+        seat = await self._boards.take(board, profile, namespace)
         if self._closed:
             await seat.leave()
             self._check_open()
@@ -359,10 +358,10 @@ class MultiSessionCoordinator:
         """Have a session on a board again."""
         wanted = board or (session.board if session.board in self.boards else None)
         if session.state is CoordinatedState.HIBERNATED:
-            seat = await self._taken(session, wanted, session.profile)
+            seat = await self._taken(wanted, session.profile)
             back = session.wake
         else:
-            seat = await self._taken(session, session.board, None, session.namespace)
+            seat = await self._taken(session.board, None, session.namespace)
             back = session.find
         try:
             return await back(seat)

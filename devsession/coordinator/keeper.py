@@ -18,7 +18,7 @@ from devsession.errors import RemoteProtocolError
 SAVE_DELAY = 0.2
 # How much of a session's output is, in bytes: ten floods of output are 1 MB a second then.
 TAIL_KEPT = 16 * 1024
-LOST = "lost: its simulated board ended with the program that had it"
+LOST = "lost: its board ended, or was given back, with the program that had it"
 LEFT = "the program that had it has ended"
 
 

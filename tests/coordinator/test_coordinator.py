@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from served import served
 
+from devsession import SessionPool
 from devsession.coordinator.coordinator import MultiSessionCoordinator
 from devsession.coordinator.limits import SessionLimits
 from devsession.coordinator.states import CoordinatedState, SessionEventKind
@@ -312,3 +313,27 @@ async def test_closing_does_not_wait_for_the_program_of_another(coordinator: Mul
         await coordinator.close("used")
     assert used.state is State.COMPLETED
     assert [one.name for one in coordinator.list()] == ["busy"]
+
+
+async def test_on_a_pool_each_session_has_a_board():
+    async with (
+        SessionPool(provider="sim:", min_size=0, max_size=2) as pool,
+        MultiSessionCoordinator(pool) as coordinator,
+    ):
+        asking = await coordinator.create("asking")
+        other = await coordinator.create("other")
+        await coordinator.send("x = input('? ')", "asking")
+        await coordinator.send("print('meanwhile')", "other")
+        assert (asking.state, other.buffer.text) == (State.WAITING, "meanwhile\n")
+        await coordinator.send("yes", "asking")
+        await coordinator.hibernate("asking")
+        await coordinator.create("third")
+        with pytest.raises(UsageError, match="pool"):
+            await coordinator.create(board="alpha")
+        await coordinator.close("other")
+        await coordinator.resume("asking")
+        assert (await coordinator.run("x", "asking")).value == "yes"
+        await coordinator.close("third")
+        # What was closed leaves nothing to the next of its name.
+        await coordinator.create("third")
+        assert (await coordinator.run("'x' in globals()", "third")).value is False
