@@ -69,22 +69,16 @@ class Devsession:
         return self._run(self._board.exec(code)).output
 
     def write(self, path: str, data: bytes) -> None:
-        self._run(self._with_files(lambda files: files.write(path, data)))
+        self._run(self._with_files(lambda files: files.write_bytes(path, data)))
 
     def read(self, path: str) -> bytes:
-        return self._run(self._with_files(lambda files: files.read(path)))
+        return self._run(self._with_files(lambda files: files.read_bytes(path)))
 
     def put_tree(self, local: Path, remote: str) -> None:
-        async def put(files: Any) -> None:
-            await files.mkdir(remote)
-            for entry in sorted(local.rglob("*")):
-                to = f"{remote}/{entry.relative_to(local).as_posix()}"
-                await (files.mkdir(to) if entry.is_dir() else files.write(to, entry.read_bytes()))
-
-        self._run(self._with_files(put))
+        self._run(self._with_files(lambda files: files.put(local, remote)))
 
     def sync_tree(self, local: Path, remote: str) -> None:
-        raise Missing("no such operation")
+        self._run(self._with_files(lambda files: files.sync(local, remote)))
 
     def close(self) -> None:
         with self._runner:
