@@ -3,7 +3,7 @@
 # read, and so is a file that is the root: k bytes of sha256, where that is missing crc32, where that is missing None. Directories have
 # the size -1, and come before what is in them. Gives as many as 1/q of the free heap holds, flat, and whether there are more.
 # Names are those of execute.py, which boards have already, as far as there are enough.
-# Language: MicroPython 1.9 and later, CircuitPython 7 and later.
+# Boards whose os has no stat are not asked like this. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 def tree_of(p, n, z, k, q):
     import gc, os
     c = h = None
@@ -18,14 +18,11 @@ def tree_of(p, n, z, k, q):
     m = gc.mem_free() // q
     b = min(m // 4 + 64, 4096)
     v = []
-    t = [p] if p or hasattr(os, "stat") else os.listdir()
+    t = [p]
     while t:
         x = t.pop()
-        if hasattr(os, "stat"):
-            s = os.stat(x or "/")
-            s = -1 if s[0] & 16384 else s[6]
-        else:
-            s = os.size(x)
+        s = os.stat(x or "/")
+        s = -1 if s[0] & 16384 else s[6]
         if s < 0:
             t += [x + "/" + e for e in os.listdir(x or "/")]
         if n:

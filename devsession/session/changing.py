@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 
-from devsession.errors import DeviceError, UsageError
+from devsession.errors import DeviceError, LinkError, UsageError
 from devsession.session import file_code, paths
 from devsession.session.looking import FileLooking
 from devsession.session.metadata import FileFacts, FileStat
@@ -86,8 +86,9 @@ class FileChanging(FileLooking):
             try:
                 await self._access.ask(file_code.copy(old, beside), evaluate=False, timeout=TREE_TIMEOUT)
                 await self._put_in_place(beside, new, size)
-            except DeviceError:
-                await self._access.tidy(file_code.call("remove", beside))
+            except BaseException as error:
+                if not isinstance(error, LinkError):
+                    await self._access.tidy(file_code.call("remove", beside))
                 raise
         return await self.stat(new)
 

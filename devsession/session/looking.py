@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from devsession.errors import DeviceError, UsageError
+from devsession.errors import DeviceError, SessionError, UsageError
 from devsession.session import file_code, paths, patterns
 from devsession.session.contents import Contents
 from devsession.session.facts import Facts
@@ -56,7 +56,7 @@ class FileLooking:
         self._metadata = metadata
         self._access = FileAccess(session, metadata)
         self._contents = Contents(self._access, facts)
-        self._trees = Trees(session, metadata)
+        self._trees = Trees(session, self._access)
 
     async def listdir(self, path: AnyPath = ".") -> tuple[str, ...]:
         """Return the names in a directory, sorted; raises as ``scandir``."""
@@ -153,6 +153,14 @@ class FileLooking:
         self._access.need(facts, "statvfs")
         (block, blocks, free), _ = await self._access.ask(file_code.statvfs(path))
         return DiskUse(block * blocks, block * free, block)
+
+    def mounts(self) -> tuple[str, ...]:
+        """Return where the board's file systems are mounted, as far as it has told: ``/`` at least."""
+        try:
+            systems = self._session.device.capabilities.file_systems
+        except SessionError:
+            systems = None
+        return tuple(system.mount for system in systems or ()) or ("/",)
 
     # Where, and what is known
 

@@ -48,8 +48,12 @@ class DeviceFile:
         _, path = await self._access.settle(self.path)
         if self.mode[0] == "r":
             self._pieces = self._contents.fetch(path)
-            # What cannot be read is told here, as by open.
-            await self._fill()
+            try:
+                # What cannot be read is told here, as by open.
+                await self._fill()
+            except BaseException:
+                await self._pieces.aclose()
+                raise
             return self
         async with self._access.alone(path):
             self._access.metadata.open.add(path)
@@ -69,15 +73,15 @@ class DeviceFile:
         storing, self._storing = self._storing, None
         if storing is None:
             return
-        if error is None:
+        if error is not None:
+            await _give_up(storing)
+            return
+        try:
             await self._hand_over(storing, None)
             self.stat = await storing
-            return
-        storing.cancel()
-        await asyncio.wait([storing])
-        if not storing.cancelled():
-            # It is the block's own exception that is told.
-            storing.exception()
+        except BaseException:
+            await _give_up(storing)
+            raise
 
     # Reading
 
@@ -167,3 +171,11 @@ class DeviceFile:
         with suppress(asyncio.QueueEmpty):
             while True:
                 self._queue.get_nowait()
+
+
+async def _give_up(storing: asyncio.Task[FileStat]) -> None:
+    storing.cancel()
+    await asyncio.wait([storing])
+    if not storing.cancelled():
+        # What the block raised is what is told.
+        storing.exception()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,7 @@ class Programs:
         self._events = EventSources(board, namespace)
         self._started: dict[str, Running] = {}
         self._watched: set[asyncio.Task[None]] = set()
+        self._refusal: Callable[[], DevsessionError] | None = None
 
     @property
     def namespace(self) -> int:
@@ -236,8 +237,18 @@ class Programs:
         checked_priority(priority)
         self._used = True
 
+    def suspend(self, refusal: Callable[[], DevsessionError]) -> None:
+        """Refuse every use from now on with the error that ``refusal`` returns, until ``resume``; what runs is not stopped by that."""
+        self._refusal = refusal
+
+    def resume(self) -> None:
+        """Let the session be used again."""
+        self._refusal = None
+
     def check(self) -> None:
-        """Raise SessionEndedError when the session has ended."""
+        """Raise SessionEndedError when the session has ended, and what it was suspended with while it is."""
+        if self._refusal is not None:
+            raise self._refusal()
         if self.phase is not SessionPhase.ACTIVE:
             raise SessionEndedError(f"session {self.name} has ended", board=self.board.url)
 

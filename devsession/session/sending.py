@@ -121,6 +121,8 @@ class _Steps:
 
     def __init__(self, places: Mapping[str, LocalFile], moved: Callable[[str, int], None]) -> None:
         self._left = {place: file.size for place, file in places.items()}
+        # Of an empty file no byte ever goes.
+        self._told = {place for place, left in self._left.items() if left}
         self._moved = moved
 
     def sent(self, size: int) -> None:
@@ -134,7 +136,9 @@ class _Steps:
 
     def sent_file(self, place: str) -> None:
         """Know that all of one file went."""
-        self._moved(place, self._left.pop(place))
+        left = self._left.pop(place)
+        if left or place not in self._told:
+            self._moved(place, left)
 
     def sent_all(self) -> None:
         """Know that all files went."""

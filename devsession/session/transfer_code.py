@@ -48,7 +48,7 @@ _GIVEN = {
     Coding.HEX: "def u(b):\n from binascii import hexlify as u\n return str(u(b),'utf-8')\n",
 }
 _DEFLATE = "def d(b,z):\n from deflate import DeflateIO\n from io import BytesIO\n return DeflateIO(BytesIO(b),1,z).read()\n"
-_ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-z)\n"
+_ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-15)\n"
 
 
 @dataclass(frozen=True, slots=True)

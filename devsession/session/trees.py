@@ -13,7 +13,7 @@ from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError
 from devsession.methods.method import Method
 from devsession.session import paths
 from devsession.session.deployed import DeployedFunction, Options
-from devsession.session.metadata import FileMetadata
+from devsession.session.file_access import FileAccess
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession
@@ -62,12 +62,17 @@ class Entry:
 
 
 class Trees:
-    """Asks a board for trees, in two turns the first time and one after that, more where its heap is small."""
+    """Asks a board for trees, in two turns the first time and one after that, more where its heap is small.
 
-    def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
+    Where it has no room for the method that walks, or no ``stat``, directories are listed one by one, and nothing has a digest.
+    """
+
+    def __init__(self, session: DeviceSession, access: FileAccess) -> None:
         self._session = session
-        self._metadata = metadata
+        self._access = access
+        self._metadata = access.metadata
         self._share = 0
+        self._walks_there = True
 
     async def tree(
         self, root: str, sizes: Iterable[int] = (), *, to_read: int = 0
@@ -77,7 +82,40 @@ class Trees:
         Files whose size is one of ``sizes`` have a digest, ``to_read`` bytes in all at most. Raises UnsafeNameError for what is no name.
         """
         root = root.rstrip("/")
-        wanted = tuple(sorted(set(sizes)))
+        if self._can_walk():
+            try:
+                return await self._walked(root, tuple(sorted(set(sizes))), to_read)
+            except DeviceError as error:
+                self._check_room(error)
+        return await self._listed(root)
+
+    def _can_walk(self) -> bool:
+        facts = self._metadata.facts
+        return self._walks_there and not (facts is not None and facts.is_flat)
+
+    def _check_room(self, error: DeviceError) -> None:
+        if error.kind not in {"MemoryError", "AttributeError"}:
+            raise error
+        self._walks_there = False
+
+    async def _listed(self, root: str) -> dict[str, Entry] | None:
+        facts, top = await self._access.settle(root or "/")
+        found: dict[str, Entry] = {}
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            try:
+                stats = await self._access.listing(facts, folder)
+            except DeviceError as error:
+                if error.errno == _ENOENT and folder == top:
+                    return None
+                raise
+            for stat in stats:
+                found[stat.path.removeprefix(top).lstrip("/")] = Entry(-1 if stat.is_dir else stat.size)
+                waiting += [stat.path] if stat.is_dir else []
+        return found
+
+    async def _walked(self, root: str, wanted: tuple[int, ...], to_read: int) -> dict[str, Entry] | None:
         found: dict[str, Entry] = {}
         begin, is_more = 0, True
         while is_more:
@@ -108,8 +146,14 @@ class Trees:
 
     async def file(self, path: str, size: int) -> Entry:
         """Return the file at ``path``, which has about ``size`` bytes, with its whole digest; raises DeviceError, errno 2 for none."""
-        [(_, entry)], _ = await self._page(path, 0, (), WHOLE_DIGEST, size)
-        return entry
+        if self._can_walk():
+            try:
+                [(_, entry)], _ = await self._page(path, 0, (), WHOLE_DIGEST, size)
+            except DeviceError as error:
+                self._check_room(error)
+            else:
+                return entry
+        return Entry(size)
 
     async def _page(
         self, root: str, begin: int, sizes: tuple[int, ...], length: int, to_read: int

@@ -235,6 +235,26 @@ async def test_a_block_that_fails_leaves_the_old_file(session: DeviceSession):
     assert await session.files.listdir("/") == ("keep",)
 
 
+async def test_a_block_that_is_cancelled_at_its_end_leaves_the_old_file(session: DeviceSession):
+    await session.files.write_bytes("/keep", b"old")
+
+    async def write() -> None:
+        async with session.files.open("/keep", "wb") as file:
+            await file.write(bytes(50_000_000))
+            ending.set()
+
+    ending = asyncio.Event()
+    writing = asyncio.create_task(write())
+    await ending.wait()
+    await asyncio.sleep(0.05)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert await session.files.read_bytes("/keep") == b"old"
+    assert await session.files.listdir("/") == ("keep",)
+    assert not session.files._metadata.open
+
+
 async def test_what_is_open_for_writing_is_nobody_elses(session: DeviceSession):
     async with session.files.open("/x", "wb") as file:
         await file.write(b"1")

@@ -241,15 +241,20 @@ async def test_putting_files_and_trees(session: DeviceSession, firmware: Path):
     assert "/app/www" not in found
 
 
-async def test_sync_is_cancelled_between_files(session: DeviceSession, tmp_path: Path):
+async def test_a_cancelled_sync_leaves_whole_files(session: DeviceSession, tmp_path: Path):
     for n in range(5):
-        (tmp_path / f"f{n}").write_bytes(os.urandom(8_000_000))
-    syncing = asyncio.create_task(session.files.sync(tmp_path))
-    await asyncio.sleep(0.1)
-    syncing.cancel()
+        (tmp_path / f"f{n}").write_bytes(os.urandom(TOGETHER))
+    syncing: asyncio.Task[SyncPlan]
+
+    def cancel(step: Progress) -> None:
+        if step.done > 2 * TOGETHER:
+            syncing.cancel()
+
+    syncing = asyncio.create_task(session.files.sync(tmp_path, progress=cancel))
     with pytest.raises(asyncio.CancelledError):
         await syncing
     whole = await contents(session)
+    assert 0 < len(whole) < 5
     assert all(data == (tmp_path / path[1:]).read_bytes() for path, data in whole.items())
     plan = await session.files.sync(tmp_path)
     assert len(plan.unchanged) == len(whole)
@@ -294,9 +299,10 @@ async def test_many_small_files_come_in_few_turns(metered, tmp_path: Path):
 async def test_a_file_that_comes_half_leaves_the_old_one(session: DeviceSession, tmp_path: Path):
     await session.files.write_bytes("/large", os.urandom(8_000_000))
     (tmp_path / "large").write_bytes(b"old")
-    getting = asyncio.create_task(session.files.get("/large", tmp_path / "large"))
-    await asyncio.sleep(0.02)
-    getting.cancel()
+    getting: asyncio.Task[None]
+    getting = asyncio.create_task(
+        session.files.get("/large", tmp_path / "large", progress=lambda _: getting.cancel())
+    )
     with pytest.raises(asyncio.CancelledError):
         await getting
     assert os.listdir(tmp_path) == ["large"]

@@ -1,5 +1,6 @@
 """CircuitPython as devsession's users have it: every verb, on a simulated board."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -228,6 +229,11 @@ async def test_files_of_a_writable_board():
         await session.files.write_bytes("/a.bin", data)
         assert await session.files.read_bytes("/a.bin") == data
         assert await session.eval("__import__('os').listdir()") == ["a.bin", "boot_out.txt"]
+        # Deflated, it refers to what is far behind.
+        text = "".join(f"line {n}\n" for n in range(2000))
+        await session.files.write_text("/a.txt", text)
+        assert await session.files.read_text("/a.txt") == text
+        assert await session.files.hash("/a.txt") == hashlib.sha256(text.encode()).hexdigest()
 
 
 async def test_rescue_and_diagnosis(tmp_path: Path):

@@ -12,6 +12,7 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
+from devsession.pool import acquiring
 from devsession.session import (
     deployed,
     device,
@@ -26,6 +27,7 @@ from devsession.session import (
 )
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
+from devsession.sync import pool as sync_pool
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
 from devsession.sync.twin import Fact, Twin
@@ -40,6 +42,8 @@ TWINS: dict[type, type] = {
     devsession.DeviceSession: sync.DeviceSession,
     devsession.DeviceSessionManager: sync.DeviceSessionManager,
     devsession.Events: sync.Events,
+    devsession.SessionPool: sync.SessionPool,
+    acquiring.Acquiring: sync_pool.Acquiring,
     device.DeviceContext: contexts.DeviceContext,
     parts.Parts: contexts.Parts,
     files.DeviceFiles: contexts.DeviceFiles,
@@ -65,7 +69,7 @@ DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.Board: {"clean_up", "stop", "equip", "messages"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages", "is_busy"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
@@ -77,6 +81,8 @@ INTERNAL: dict[type, set[str]] = {
             "perform",
             "ready",
             "restore",
+            "resume",
+            "suspend",
             *COROUTINES,
             "url",
             "use",
@@ -95,8 +101,14 @@ INTERNAL: dict[type, set[str]] = {
     references.Ref: {"make"},
 }
 
-# What is handed to a board, and waited for by nobody else.
-HANDED = (Transport, devsession.Pulse)
+# What is handed to a board or a pool, and waited for by nobody else.
+HANDED = (
+    Transport,
+    devsession.Pulse,
+    devsession.LocalBoards,
+    devsession.SimulatedBoards,
+    devsession.PoolStore,
+)
 
 # What only a twin has: the value of an attribute or item of a handle, which elsewhere is `await`; how twins are made.
 ONLY_HERE = {"value_of"}
