@@ -20,8 +20,8 @@ from devsession.board.recovery import Recovery
 from devsession.board.resetter import Resetter
 from devsession.board.switches import PowerHook, Reopen, Rung, Switches
 from devsession.board.turns import Turns
-from devsession.errors import DeadlineError, LinkClosedError, LinkError, UsageError
-from devsession.transport.base import CLOSE_TIMEOUT, Transport
+from devsession.errors import DeadlineError, LinkClosedError, LinkError, LinkLostError, UsageError
+from devsession.transport.base import CLOSE_TIMEOUT, Flow, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
 ATTACH_TIMEOUT = 10.0
@@ -88,6 +88,11 @@ class Connection:
     def events_dropped(self) -> int:
         """How many events of the board nobody listened for, or were of an earlier attach, or damaged on the way."""
         return self._prompt.messages.dropped
+
+    @property
+    def flow(self) -> Flow:
+        """What the link can hold."""
+        return self._prompt.flow
 
     @property
     def free_heap(self) -> int | None:
@@ -171,6 +176,10 @@ class Connection:
         finally:
             with log.phase("close", board=self.url):
                 await self._prompt.wire.close(timeout)
+
+    def cut(self, why: str) -> None:
+        """End the link at once, and send nothing more: for whoever has no right to the board any longer. To others it is lost."""
+        self._prompt.wire.cut(LinkLostError(why, board=self.url))
 
     async def reopen(self, timeout: float | None = ATTACH_TIMEOUT) -> None:
         """Open a new link to the same board after the last one was lost, as soon as it is there; then listen.

@@ -18,6 +18,7 @@ from devsession.pool.inventory import Store
 from devsession.pool.keeper import Keeper
 from devsession.pool.lease import Lease
 from devsession.pool.leases import Leases, Request, impossible
+from devsession.pool.metrics import Meter, PoolMetrics
 from devsession.pool.model import Seat
 from devsession.pool.nurse import Nurse
 from devsession.pool.pooled import PowerCycle
@@ -41,10 +42,10 @@ class SessionPool:
     """Gives out sessions on boards, each of which is its holder's alone; ``async with`` opens the first boards, and closes all at the end.
 
     ``provider`` is where boards come from: ``sim:`` for simulated ones, made as they are wanted; a board's URL, or a list of them;
-    ``local:`` for the serial ports that are attached, now and later; or a Provider. ``config`` is a PoolConfig; its settings can be given
-    by name instead. ``probes`` are functions of a Board, plain or async, that raise or return False for one that is not fit. ``power`` is
-    an async function that cycles the power of a BoardOffer, and returns whether it could (default: what the provider can). ``store``
-    remembers boards from one run to the next.
+    ``local:`` for the serial ports that are attached, now and later; ``labgrid:TAG=VALUE,…`` for those of a farm; or a Provider.
+    ``config`` is a PoolConfig; its settings can be given by name instead. ``probes`` are functions of a Board, plain or async, that raise
+    or return False for one that is not fit. ``power`` is an async function that cycles the power of a BoardOffer, and returns whether it
+    could (default: what the provider can). ``store`` remembers boards from one run to the next.
 
     ``events`` tells listeners what happens. Raises UsageError, and pydantic's ValidationError for settings that cannot be.
     """
@@ -67,6 +68,8 @@ class SessionPool:
         runner.equip(Roster(runner), Boards(runner, power), Nurse(runner, probes), self._leases)
         self._planner = self._runner.planner
         self.events = self._runner.events
+        self._meter = Meter()
+        self.events.add(self._meter)
         self._keeper: asyncio.Task[None] | None = None
         self._closed: str | None = NOT_BEGUN
 
@@ -113,7 +116,7 @@ class SessionPool:
             raise
         self._closed = None
         runner.say(told.PoolInitialized, size=self._planner.size)
-        self._keeper = asyncio.get_running_loop().create_task(Keeper(runner, self.snapshot).keep())
+        self._keeper = asyncio.get_running_loop().create_task(Keeper(runner, self._show).keep())
 
     async def close(self) -> None:
         """Take all leases away, and close all boards; whoever waits gets PoolClosedError. Closing again does nothing."""
@@ -153,7 +156,7 @@ class SessionPool:
         await runner.settle()
         await runner.boards.close_all()
         if runner.store is not None:
-            runner.store.show(self.snapshot())
+            self._show()
             await runner.store.aclose()
 
     # Leases
@@ -265,6 +268,15 @@ class SessionPool:
     def snapshot(self) -> PoolSnapshot:
         """Return how the pool stands."""
         return snapshot_of(self._runner, is_draining=self._closed == "it is being drained")
+
+    def metrics(self) -> PoolMetrics:
+        """Return the figures of the pool: what it told by its events, counted, beside how it stands."""
+        return self._meter.read(self.snapshot())
+
+    def _show(self) -> None:
+        if self._runner.store is not None:
+            now = self.snapshot()
+            self._runner.store.show(now, self._meter.read(now))
 
     # How it is done
 

@@ -119,3 +119,4 @@ class SessionPool(Block[pool.SessionPool]):
     resize = asks(pool.SessionPool.resize)
     sessions = asks(pool.SessionPool.sessions)
     snapshot = asks(pool.SessionPool.snapshot)
+    metrics = asks(pool.SessionPool.metrics)
