@@ -187,6 +187,7 @@ class PoolMachine(RuleBasedStateMachine):
             throttle_agent=None,
             acquire_timeout=None,
             quarantine=1e-6,
+            quarantine_longest=1e-6,
             affinity_wait=0.0,
         )
         self.loop.run_until_complete(self.pool.open())
