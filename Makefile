@@ -70,8 +70,10 @@ hil: $(VENV)/complete
 soak: $(VENV)/complete
 	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests
 
+# The last one, of file jobs, takes about half an hour; with --quick three minutes.
 bench: $(VENV)/complete
-	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out %/bench_files.py,$(wildcard tests/benchmarks/bench_*.py)); do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python tests/benchmarks/bench_files.py --json build/file-jobs.json --chart pictures/file-jobs.svg
 
 fuzz: $(VENV)/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'

@@ -71,16 +71,21 @@ if TYPE_CHECKING:
         UncertainExecutionError,
         UnknownNameError,
         UnrepresentableValueError,
+        UnsafeNameError,
         UsageError,
     )
     from devsession.links import connect, link
     from devsession.pool.config import Eviction, PoolConfig, Selection
+    from devsession.pool.distribution import Distribution
     from devsession.pool.lease import Lease, LeaseState
     from devsession.pool.local import LocalBoards
+    from devsession.pool.metrics import PoolMetrics
     from devsession.pool.pool import SessionPool
     from devsession.pool.provider import BoardOffer
+    from devsession.pool.shown import ShownPool, shown_pools
     from devsession.pool.simulated import SimulatedBoards
     from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot, SessionSnapshot
+    from devsession.pool.store import PoolStore
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -88,17 +93,21 @@ if TYPE_CHECKING:
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.generators import DeployedGenerator
+    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
+    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -117,6 +126,7 @@ __all__ = [
     "BoardSwappedError",
     "BoardTakenError",
     "BoardThread",
+    "CacheUse",
     "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
@@ -139,6 +149,8 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "DiskUse",
+    "Distribution",
     "EmulatorNotFoundError",
     "Event",
     "Events",
@@ -150,6 +162,7 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileStat",
     "FileSystem",
     "Finding",
     "Held",
@@ -172,7 +185,9 @@ __all__ = [
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
+    "PoolMetrics",
     "PoolSnapshot",
+    "PoolStore",
     "Port",
     "PortAdded",
     "PortBusyError",
@@ -183,6 +198,7 @@ __all__ = [
     "PortRemoved",
     "ProfileError",
     "ProfileReport",
+    "Progress",
     "ProtocolError",
     "ProviderError",
     "Pulse",
@@ -210,12 +226,15 @@ __all__ = [
     "SessionSnapshot",
     "SessionState",
     "SharedVariables",
+    "ShownPool",
     "SimulatedBoards",
     "SimulatorError",
     "StateChange",
+    "SyncPlan",
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
+    "UnsafeNameError",
     "UsageError",
     "connect",
     "diagnose",
@@ -229,11 +248,17 @@ __all__ = [
     "refresh",
     "rescue",
     "set_clock",
+    "shown_pools",
     "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
 _HOMES = {
+    "Progress": "devsession.session.sending",
+    "SyncPlan": "devsession.session.sync_plan",
+    "DiskUse": "devsession.session.looking",
+    "CacheUse": "devsession.session.metadata",
+    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardOffer": "devsession.pool.provider",
     "BoardSnapshot": "devsession.pool.snapshot",
@@ -251,6 +276,7 @@ _HOMES = {
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
+    "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
     "Eviction": "devsession.pool.config",
@@ -270,7 +296,9 @@ _HOMES = {
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "PoolConfig": "devsession.pool.config",
+    "PoolMetrics": "devsession.pool.metrics",
     "PoolSnapshot": "devsession.pool.snapshot",
+    "PoolStore": "devsession.pool.store",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
     "PortEvent": "devsession.transport.watch",
@@ -295,6 +323,7 @@ _HOMES = {
     "SessionSnapshot": "devsession.pool.snapshot",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
+    "ShownPool": "devsession.pool.shown",
     "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
     "connect": "devsession.links",
@@ -309,6 +338,7 @@ _HOMES = {
     "refresh": "devsession.session.capability_cache",
     "rescue": "devsession.board.rescue",
     "set_clock": "devsession.board.clock",
+    "shown_pools": "devsession.pool.shown",
     "watch_ports": "devsession.transport.watch",
 }
 

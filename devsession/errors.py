@@ -248,6 +248,10 @@ class RemoteProtocolError(ProtocolError):
     """The board broke the protocol; the engine stays FAILED until the raw REPL is entered again."""
 
 
+class UnsafeNameError(RemoteProtocolError):
+    """A board lists what is no file's name, or one that this computer would take for another place; nothing was written under it."""
+
+
 class RawReplError(DevsessionError):
     """The raw REPL could not be entered; ``verdict`` names what answered instead."""
 

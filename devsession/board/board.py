@@ -10,6 +10,7 @@ from typing import Any
 
 from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT, RESET_TIMEOUT, Connection
 from devsession.board.deadline import Deadline
+from devsession.board.exchange import Exchange
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
 from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
@@ -85,13 +86,19 @@ class Board(Connection):
         return _succeeded(await self._execute(expression_job(expression, timeout), priority, namespace))
 
     async def ask(
-        self, expression: str, *, timeout: float | None = EXEC_TIMEOUT, namespace: int = MAIN
+        self,
+        expression: str,
+        *,
+        timeout: float | None = EXEC_TIMEOUT,
+        namespace: int = MAIN,
+        name: str = NAMELESS,
+        exchange: Exchange | None = None,
     ) -> Execution:
         """Evaluate an expression of devsession's own, which leaves nothing behind: a board that starts anew afterwards has lost nothing.
 
-        Raises as ``evaluate``.
+        With an ``exchange`` it may last, as long as that goes on. Raises as ``evaluate``, and what the exchange sends may raise.
         """
-        job = Job(expression, Mode.EVAL, NAMELESS, Deadline.after(timeout), lasting=False)
+        job = Job(expression, Mode.EVAL, name, Deadline.after(timeout), lasting=False, exchange=exchange)
         return _succeeded(await self._execute(job, 0, namespace))
 
     async def deploy(
@@ -166,13 +173,17 @@ class Board(Connection):
         timeout: float | None = EXEC_TIMEOUT,
         priority: int = 0,
         name: str = NAMELESS,
+        exchange: Exchange | None = None,
     ) -> Execution:
         """Call a method that is on the board under a key of six characters, and return what came of it; one turn.
 
-        ``arguments`` is their source text, ``name`` what tracebacks call the method. Raises MethodMissingError when there is none of that
-        key, and then nothing ran; else what ``exec`` raises.
+        ``arguments`` is their source text, ``name`` what tracebacks call the method. With an ``exchange`` it may last, as long as that goes
+        on. Raises MethodMissingError when there is none of that key, and then nothing ran; else what ``exec`` raises, and what the
+        exchange sends may raise.
         """
-        return _succeeded(await self._execute(call_job(method, arguments, timeout, name), priority, MAIN))
+        job = call_job(method, arguments, timeout, name)
+        job.exchange, job.lasting = exchange, exchange is None
+        return _succeeded(await self._execute(job, priority, MAIN))
 
     async def equip(self, namespace: int, timeout: float | None = EXEC_TIMEOUT) -> None:
         """See to it that ``devsession_helper`` stands in a namespace that is listened to; no turn where it does already.

@@ -21,7 +21,7 @@ from devsession.board.resetter import Resetter
 from devsession.board.switches import PowerHook, Reopen, Rung, Switches
 from devsession.board.turns import Turns
 from devsession.errors import DeadlineError, LinkClosedError, LinkError, LinkLostError, UsageError
-from devsession.transport.base import CLOSE_TIMEOUT, Transport
+from devsession.transport.base import CLOSE_TIMEOUT, Flow, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
 ATTACH_TIMEOUT = 10.0
@@ -88,6 +88,11 @@ class Connection:
     def events_dropped(self) -> int:
         """How many events of the board nobody listened for, or were of an earlier attach, or damaged on the way."""
         return self._prompt.messages.dropped
+
+    @property
+    def flow(self) -> Flow:
+        """What the link can hold."""
+        return self._prompt.flow
 
     @property
     def free_heap(self) -> int | None:

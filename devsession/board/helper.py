@@ -17,7 +17,7 @@ class Helper:
 
     def __init__(self, prompt: Prompt) -> None:
         self._prompt = prompt
-        self._source = sources.compact(_read("execute.py"))
+        self._source = compact("execute.py")
 
     @property
     def prefix(self) -> str:
@@ -43,14 +43,17 @@ class Helper:
 
 def emitter(namespace: int) -> str:
     """Return the program that puts ``devsession_helper`` into a namespace."""
-    return sources.emission(sources.compact(_read("emit.py")), namespace)
+    return sources.emission(compact("emit.py"), namespace)
 
 
-def _read(name: str) -> str:
-    """Return a helper's source as packaged: what importlib.resources would, without the 9 ms a command takes to import that."""
+def compact(name: str) -> str:
+    """Return a helper's source as it is sent, of the file as packaged.
+
+    What importlib.resources would give, without the 9 ms a command takes to import that.
+    """
     spec = importlib.util.find_spec("firmware_helpers")
     assert spec is not None
     assert spec.submodule_search_locations is not None
     loader: Any = spec.loader
     data: bytes = loader.get_data(f"{spec.submodule_search_locations[0]}/{name}")
-    return data.decode()
+    return sources.compact(data.decode())

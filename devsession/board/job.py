@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from devsession.board.deadline import Deadline
+from devsession.board.exchange import Exchange
 from devsession.board.execution import Execution, Opaque, OutputTail
 from devsession.board.output import OutputLog
 from devsession.errors import DeviceError, RemoteProtocolError
@@ -27,7 +28,8 @@ class Job:
     """A program for the board: its ``source``, how it is run, how it is called in tracebacks, its deadline, its namespace.
 
     ``lasting``: what it leaves on the board may be missed after a reset. ``feed``, where given, takes the output as it comes; ``more`` is
-    set when there is some. ``log`` takes it too. ``is_emitter``: it is what puts the helper for events there, and needs none.
+    set when there is some. ``log`` takes it too. ``exchange`` moves
+    data while it runs. ``is_emitter``: it is what puts the helper for events there, and needs none.
     """
 
     source: str
@@ -41,6 +43,7 @@ class Job:
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
     log: OutputLog | None = None
+    exchange: Exchange | None = None
     begun: float = field(default_factory=time.monotonic)
     output: OutputTail = field(default_factory=OutputTail)
     cooked: bool = False
@@ -55,6 +58,17 @@ class Job:
     _traceback: bytearray | None = None
     _raised: bool = False
 
+    @property
+    def failed(self) -> bool:
+        """Whether the program told that it ended with an exception."""
+        return self._raised or self._traceback is not None
+
+    @property
+    def lateness(self) -> str:
+        """How it took too long, for messages."""
+        what = "did not end within" if self.exchange is None else "stood still for"
+        return f"{what} {self.deadline.timeout:g} s"
+
     def take(self, event: Event) -> None:
         """Take one event of this job's command."""
         match event:
@@ -67,6 +81,9 @@ class Job:
                 self.free_heap = int(note) if note else None
             case PasteRefused():
                 self.paste_refused = True
+            case Told(record) if record.kind is Kind.DATA:
+                if self.exchange is not None:
+                    self.exchange.told(record.payload)
             case Told(record):
                 self._told(record.kind, record.payload.decode("utf-8", "backslashreplace"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from devsession.board.deadline import Deadline
+from devsession.board.exchange import SourceError
 from devsession.board.happenings import Happening
 from devsession.board.helper import Helper, emitter
 from devsession.board.job import Job
@@ -100,29 +101,28 @@ class Performer:
             job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
             self._prompt.job = job
             self._prompt.wire.submit(command)
-            finished = await self._prompt.wait(Finished, job.deadline)
+            finished = await self._finish(job)
         except LinkError as error:
             raise self._after_loss(job, error) from error
         except ProtocolError:
             await self._recovery.stop()
             raise
+        except SourceError as error:
+            await self._recovery.stop()
+            raise error.cause from None
         except (TimeoutError, asyncio.CancelledError) as reason:
             try:
                 await self._recovery.stop()
             except RecoveryError as failure:
                 if isinstance(reason, TimeoutError):
-                    failure.message = (
-                        f"{job.program} did not end within {job.deadline.timeout:g} s, and {failure.message}"
-                    )
+                    failure.message = f"{job.program} {job.lateness}, and {failure.message}"
                     failure.timeout = job.deadline.timeout
                 raise
             if isinstance(reason, TimeoutError):
                 # The answer may have been lost on the way: the helper knows which exec it started last.
                 started = job.started or await self._has_started(command)
                 reset = self._interpreter.epoch != epoch
-                raise self._late(
-                    job.program, job.deadline, bytes(job.output), reset=reset, started=started
-                ) from None
+                raise self._late(job, reset=reset, started=started) from None
             raise
         finally:
             self._prompt.job = None
@@ -130,6 +130,17 @@ class Performer:
             self._interpreter.deployed = True
             self._interpreter.cooked = job.cooked
             self._interpreter.free_heap = job.free_heap or self._interpreter.free_heap
+        return finished
+
+    async def _finish(self, job: Job) -> Finished:
+        exchange = job.exchange
+        if exchange is None:
+            return await self._prompt.wait(Finished, job.deadline)
+        waiting = self._prompt.wait(Finished, Deadline.after(None))
+        finished = await exchange.finish(waiting, self._prompt.wire)
+        if job.failed or not exchange.is_whole:
+            # What is still on its way comes to the prompt.
+            self._prompt.wire.engine.distrust()
         return finished
 
     def _command(self, job: Job) -> Command:
@@ -187,19 +198,13 @@ class Performer:
             self._prompt.job = None
         return None if last is None else last == [command.key.nonce, command.key.number]
 
-    def _late(
-        self, what: str, deadline: Deadline, output: bytes = b"", *, reset: bool, started: bool | None = None
-    ) -> DeadlineError:
+    def _late(self, job: Job, *, reset: bool, started: bool | None) -> DeadlineError:
         how = "was reset while being interrupted, and is usable" if reset else "is usable"
-        did = (
-            "was never started"
-            if started is False
-            else f"did not end within {deadline.timeout:g} s; it was interrupted"
-        )
+        did = "was never started" if started is False else f"{job.lateness}; it was interrupted"
         return DeadlineError(
-            f"{what} {did}, and the board {how}",
-            timeout=deadline.timeout or 0.0,
-            output=output,
+            f"{job.program} {did}, and the board {how}",
+            timeout=job.deadline.timeout or 0.0,
+            output=bytes(job.output),
             reset=reset,
             started=started,
             board=self._prompt.url,

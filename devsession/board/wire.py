@@ -93,6 +93,10 @@ class Wire:
         """Send bytes that mean nothing to the engine: it is not in the raw REPL."""
         self._ask(lambda: self.engine.type(data))
 
+    def feed(self, data: bytes) -> None:
+        """Send bytes to the standard input of the running command."""
+        self._ask(lambda: self.engine.feed(data))
+
     def leave(self) -> None:
         """Ask for the friendly REPL."""
         self._ask(self.engine.leave)

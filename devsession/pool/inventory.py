@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from devsession.pool.metrics import PoolMetrics
     from devsession.pool.snapshot import PoolSnapshot
 
 
@@ -38,8 +39,8 @@ class Store(Protocol):
     def save(self, row: Remembered) -> None:
         """Remember what is known of a board now, in place of what was; returns at once."""
 
-    def show(self, snapshot: PoolSnapshot) -> None:
-        """Let other processes see how the pool stands now; told after each change, some times a second at most. Returns at once."""
+    def show(self, snapshot: PoolSnapshot, metrics: PoolMetrics) -> None:
+        """Let other processes see how the pool stands now, and its figures; told twice a second at most. Returns at once."""
 
     async def aclose(self) -> None:
         """Write what has not been written; the pool has ended."""

@@ -18,6 +18,7 @@ from devsession.pool.inventory import Store
 from devsession.pool.keeper import Keeper
 from devsession.pool.lease import Lease
 from devsession.pool.leases import Leases, Request, impossible
+from devsession.pool.metrics import Meter, PoolMetrics
 from devsession.pool.model import Seat
 from devsession.pool.nurse import Nurse
 from devsession.pool.pooled import PowerCycle
@@ -67,6 +68,8 @@ class SessionPool:
         runner.equip(Roster(runner), Boards(runner, power), Nurse(runner, probes), self._leases)
         self._planner = self._runner.planner
         self.events = self._runner.events
+        self._meter = Meter()
+        self.events.add(self._meter)
         self._keeper: asyncio.Task[None] | None = None
         self._closed: str | None = NOT_BEGUN
 
@@ -113,7 +116,7 @@ class SessionPool:
             raise
         self._closed = None
         runner.say(told.PoolInitialized, size=self._planner.size)
-        self._keeper = asyncio.get_running_loop().create_task(Keeper(runner, self.snapshot).keep())
+        self._keeper = asyncio.get_running_loop().create_task(Keeper(runner, self._show).keep())
 
     async def close(self) -> None:
         """Take all leases away, and close all boards; whoever waits gets PoolClosedError. Closing again does nothing."""
@@ -153,7 +156,7 @@ class SessionPool:
         await runner.settle()
         await runner.boards.close_all()
         if runner.store is not None:
-            runner.store.show(self.snapshot())
+            self._show()
             await runner.store.aclose()
 
     # Leases
@@ -221,7 +224,8 @@ class SessionPool:
         self._runner.roster.take_out(member)
 
     def lease(self, session: DeviceSession) -> Lease:
-        """Return the lease that a session is used by, with its fencing number; raises UnknownNameError when there is none (any more)."""
+        """Return the lease that a session is used by, with its fencing number; raises LeaseLost when that has ended."""
+        session.check()
         lease = self._leases.of(session)
         if lease is None:
             raise UnknownNameError(f"no lease is on session {session.name!r}", board=session.url)
@@ -229,7 +233,6 @@ class SessionPool:
 
     def heartbeat(self, session: DeviceSession) -> None:
         """Give a sign of life for a lease that expires without; raises LeaseLost when it has ended."""
-        session.check()
         self.lease(session).heard = time.monotonic()
 
     def pin(self, agent: str) -> None:
@@ -266,6 +269,15 @@ class SessionPool:
         """Return how the pool stands."""
         return snapshot_of(self._runner, is_draining=self._closed == "it is being drained")
 
+    def metrics(self) -> PoolMetrics:
+        """Return the figures of the pool: what it told by its events, counted, beside how it stands."""
+        return self._meter.read(self.snapshot())
+
+    def _show(self) -> None:
+        if self._runner.store is not None:
+            now = self.snapshot()
+            self._runner.store.show(now, self._meter.read(now))
+
     # How it is done
 
     async def _acquire(self, request: Request, patience: float | None) -> Lease:
@@ -285,7 +297,10 @@ class SessionPool:
             self._check_open()
         if request.requires and (lacks := self._planner.why_never(request.requires)) is not None:
             raise impossible(request.requires, lacks)
-        return await self._wait_in_line(request, deadline, patience)
+        while not (lease := await self._wait_in_line(request, deadline, patience)).is_held:
+            # Its board was lost before the caller woke up: he has his old place in line.
+            self._check_open()
+        return lease
 
     async def _wait_in_line(self, request: Request, deadline: float | None, patience: float | None) -> Lease:
         future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()

@@ -97,6 +97,11 @@ class Engine:
         self._conversation.move(Move.TYPE)
         self._conversation.write(data)
 
+    def feed(self, data: bytes) -> None:
+        """Send bytes to the standard input of the running command. Only while it runs: at the prompt they would be commands."""
+        self._conversation.move(Move.FEED)
+        self._conversation.write(data)
+
     def leave(self) -> None:
         """Ask for the friendly REPL; Detached follows. Only at the raw prompt."""
         self._conversation.move(Move.LEAVE)

@@ -6,8 +6,9 @@ One record on the wire::
     \x1e NONCE . B \x1f
 
 NONCE, NUMBER, LENGTH and CHECK are lower-case hexadecimal; the nonce is drawn per attach, the number counts its execs; KIND is one
-letter; LENGTH counts PAYLOAD's bytes, all ASCII; CHECK is the sum of PAYLOAD's bytes modulo 65536 (``sum`` is C on every board,
-where a CRC in Python would take longer than the wire). A program cannot print one by accident: it does not know the nonce.
+letter; LENGTH counts PAYLOAD's bytes, ASCII but in data; CHECK is the sum of PAYLOAD's bytes modulo 65536 (``sum`` is C on every board,
+where a CRC in Python would take longer than the wire), of data its length once more:
+files are hashed as a whole. A program cannot print one by accident: it does not know the nonce.
 The short form begins the call of a method: nothing of the program comes before it, so that it needs neither number nor check.
 """
 
@@ -31,7 +32,7 @@ _PARTIAL = (
 )
 _TRAILER = re.compile(rb"\.([0-9a-f]{1,4})\x1f")
 _PARTIAL_TRAILER = rb"(?:\.[0-9a-f]{0,4})?\Z"
-_LETTERS = frozenset(b"SVUTER")
+_LETTERS = frozenset(b"SVUTERD")
 _HEADER_SIZE = 29
 _TRAILER_SIZE = 6
 
@@ -48,6 +49,7 @@ class Kind(Enum):
     TRACEBACK = "T"  # a traceback follows as plain output, up to the end record
     ENDED = "E"  # the command is over; payload: "", "T" after a traceback, or the literal tuple of a SystemExit's arguments
     RETURNED = "R"  # the call of a method is over; payload: the value it gave
+    DATA = "D"  # bytes of a file; without payload the grant of more to send, or the end of a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +90,17 @@ def checksum(payload: bytes) -> int:
     return sum(payload) & 0xFFFF
 
 
+def check_of(kind: Kind, payload: bytes) -> int:
+    """Return the check of a payload in a record of that kind."""
+    return len(payload) & 0xFFFF if kind is Kind.DATA else checksum(payload)
+
+
 def encode(key: Key, kind: Kind, payload: bytes = b"") -> bytes:
     """Return the record as a board would print it."""
     if kind is Kind.BEGUN:
         return f"\x1e{key.nonce:x}.B\x1f".encode()
     head = f"\x1e{key.nonce:x}.{key.number:x}.{kind.value}{len(payload):x}.".encode()
-    return head + payload + f".{checksum(payload):x}\x1f".encode()
+    return head + payload + f".{check_of(kind, payload):x}\x1f".encode()
 
 
 def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
@@ -145,9 +152,10 @@ def _complete(buffer: ReceiveBuffer, header: re.Match[bytes], key: Key) -> Found
         return Damaged(buffer.take(start))
     record = buffer.take(start + size + trailer.end())
     payload = record[start : start + size]
-    if checksum(payload) != int(trailer[1], 16):
+    kind = Kind(header[3].decode())
+    if check_of(kind, payload) != int(trailer[1], 16):
         return Damaged(record)
     number = int(header[2], 16)
     if number != key.number:
         return Stale(number)
-    return Record(Kind(header[3].decode()), payload)
+    return Record(kind, payload)

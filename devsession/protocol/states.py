@@ -48,6 +48,7 @@ class Move(Enum):
     REBOOT = "reboot"
     RESTART = "restart"
     TYPE = "type"
+    FEED = "feed"
     LEAVE = "leave"
     FRIENDLY = "friendly"
     LET_GO = "let go"
@@ -73,7 +74,12 @@ _SPECIFIC: dict[State, dict[Move, State]] = {
     State.PASTED: {Move.ACKNOWLEDGE: State.ACCEPTED, Move.BANNER: State.READY},
     State.SENT: {Move.OK: State.ACCEPTED, Move.BANNER: State.READY},
     State.ACCEPTED: {Move.START: State.RUNNING, Move.SEPARATOR: State.REPORTING, Move.BANNER: State.READY},
-    State.RUNNING: {Move.SEPARATOR: State.REPORTING, Move.END: State.ENDED, Move.BANNER: State.READY},
+    State.RUNNING: {
+        Move.FEED: State.RUNNING,
+        Move.SEPARATOR: State.REPORTING,
+        Move.END: State.ENDED,
+        Move.BANNER: State.READY,
+    },
     State.ENDED: {Move.SEPARATOR: State.REPORTING, Move.BANNER: State.READY},
     State.REPORTING: {Move.SEPARATOR: State.CLOSING, Move.BANNER: State.READY},
     State.CLOSING: {Move.PROMPT: State.READY, Move.BANNER: State.READY},

@@ -80,7 +80,7 @@ class DeviceSession(Programs):
         self._ending: asyncio.Task[None] | None = None
         self.device = DeviceContext(self, commons.facts)
         self.part = Parts(self)
-        self.files = DeviceFiles(self, commons.files)
+        self.files = DeviceFiles(self, commons.files, commons.facts)
         self._preparation = Preparation(self, commons.variables, profile)
         self._home = SessionHome(self.board, commons.home, namespace, self._preparation.allowed)
         self.executor = Executor(self._home, self, self._started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,34 +11,39 @@ from devsession.methods.arguments import encode
 from devsession.session import file_code
 from devsession.session.file_access import FileAccess, piece_size
 from devsession.session.metadata import FileFacts, FileStat
+from devsession.session.sources import Source, pieces
 
 _EIO, _EEXIST = 5, 17
 
 
 @dataclass(slots=True)
 class Writing:
-    """``data`` for the file ``path``, written to ``to``; where that is another path it is renamed at the end."""
+    """New content for the file ``path``, written to ``to``; where that is another path it is renamed at the end."""
 
     access: FileAccess
     facts: FileFacts
     path: str
     to: str
-    data: bytes
     mode: str = "wb"
     number: int = 0
+    size: int = 0
+    is_begun: bool = False
 
-    async def perform(self) -> FileStat:
+    async def perform(self, source: Source) -> FileStat:
         """Write it all, and return what is there then; when that fails nothing is left but what was written in place."""
-        size = piece_size(self.facts)
-        pieces = [self.data[at : at + size] for at in range(0, len(self.data), size)] or [b""]
         self.number = self.access.next_handle()
+        last = None
         try:
-            for n, piece in enumerate(pieces[:-1]):
-                await self._piece(piece, is_first=n == 0)
-            return await self._last(pieces[-1], is_only=len(pieces) == 1)
+            async with aclosing(pieces(source, piece_size(self.facts))) as parts:
+                async for piece in parts:
+                    if last is not None:
+                        await self._piece(last)
+                    last = piece
+                    self.size += len(piece)
+            return await self._last(last or b"")
         except BaseException as error:
             if not isinstance(error, LinkError):
-                closing = [file_code.finish(self.number)] if len(pieces) > 1 else []
+                closing = [file_code.finish(self.number)] if self.is_begun else []
                 removing = [file_code.call("remove", self.to)] if self._is_beside else []
                 await self.access.tidy(*closing, *removing)
             raise
@@ -46,13 +52,15 @@ class Writing:
     def _is_beside(self) -> bool:
         return self.to != self.path
 
-    async def _piece(self, piece: bytes, *, is_first: bool) -> None:
-        file = file_code.begin(self.number, self.to, self.mode) if is_first else file_code.kept(self.number)
+    async def _piece(self, piece: bytes) -> None:
+        begin = file_code.begin(self.number, self.to, self.mode)
+        file = file_code.kept(self.number) if self.is_begun else begin
+        self.is_begun = True
         # What is written beside changes nothing that is known until it is renamed.
         await self.access.ask(f"{file}.write({encode(piece)})", *(() if self._is_beside else (self.path,)))
 
-    async def _last(self, piece: bytes, *, is_only: bool) -> FileStat:
-        if is_only:
+    async def _last(self, piece: bytes) -> FileStat:
+        if not self.is_begun:
             steps = file_code.write_whole(self.to, self.mode, piece)
         else:
             steps = f"{file_code.kept(self.number)}.write({encode(piece)}),{file_code.finish(self.number)}"
@@ -68,17 +76,17 @@ class Writing:
         if self.facts.is_flat:
             return f"(32768,{file_code.call('size', self.path)})"
         if self._is_beside:
-            return file_code.swap(self.to, self.path, len(self.data))
+            return file_code.swap(self.to, self.path, self.size)
         return file_code.stat(self.path)
 
     async def _settle(self, code: str) -> FileStat:
         answer: Any
         answer, look = await self.access.ask(code, self.path, self.to)
         found = FileStat.read(self.path, *answer) if answer else None
-        if found is None or (self.mode == "wb" and found.size != len(self.data)):
+        if found is None or (self.mode == "wb" and found.size != self.size):
             raise DeviceError(
                 "OSError",
-                f"not all of {len(self.data)} bytes were written",
+                f"not all of {self.size} bytes were written",
                 errno=_EIO,
                 board=self.access.url,
             )

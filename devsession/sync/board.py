@@ -9,7 +9,7 @@ from devsession.board import execution, output, running
 from devsession.board.switches import PowerHook, Reopen, Rung
 from devsession.errors import LinkError
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, gives, iterates, waits
-from devsession.transport.base import Transport
+from devsession.transport.base import Flow, Transport
 
 
 class OutputLog(Twin[output.OutputLog]):
@@ -79,6 +79,7 @@ class Board(Block[asynchronous.Board]):
     identity = Fact[str]()
     epoch = Fact[int]()
     free_heap = Fact[int | None]()
+    flow = Fact[Flow]()
     is_listening = Fact[bool]()
     lost = Fact[LinkError | None]()
     events_dropped = Fact[int]()

@@ -18,6 +18,7 @@ from devsession import (
     LeaseTimeoutError,
     LinkLostError,
     LocalBoards,
+    PoolMetrics,
     ProviderError,
     SessionPool,
     SimulatedBoards,
@@ -227,7 +228,8 @@ class Memory:
     def save(self, row: Remembered) -> None:
         self.rows[row.identity] = row
 
-    def show(self, snapshot: PoolSnapshot) -> None:
+    def show(self, snapshot: PoolSnapshot, metrics: PoolMetrics) -> None:
+        assert metrics.size == snapshot.size
         self.shown.append(snapshot)
 
     async def aclose(self) -> None:

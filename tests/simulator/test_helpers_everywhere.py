@@ -1,6 +1,8 @@
 """What is sent to boards from firmware_helpers: each file compiles and runs on every kind of board, and keeps to its budget."""
 
+import hashlib
 import importlib.resources
+import zlib
 
 import pytest
 
@@ -11,6 +13,7 @@ from devsession.session.events import Events
 from devsession.session.probe import programs
 from firmware_helpers.batches import batch_of
 from firmware_helpers.threads import begin_thread
+from firmware_helpers.tree import tree_of
 
 FIRMWARE = {
     "sim:": "micropython",
@@ -20,7 +23,16 @@ FIRMWARE = {
 }
 EVERYWHERE = pytest.mark.parametrize("url", FIRMWARE)
 # By file, in bytes as sent: what costs turns, time on slow lines, and heap on the smallest board.
-BUDGETS = {"batches.py": 560, "emit.py": 350, "execute.py": 2000, "probe.py": 1400, "threads.py": 450}
+BUDGETS = {
+    "batches.py": 560,
+    "emit.py": 350,
+    "execute.py": 2000,
+    "get.py": 500,
+    "probe.py": 1400,
+    "put.py": 1250,
+    "threads.py": 450,
+    "tree.py": 800,
+}
 # What runs in the simulator only.
 SIMULATORS = ("sim_", "unix_repl.py", "circuitpython_repl.py", "machine.py", "__init__.py")
 # A longer line is more than the smallest board's compiler should meet at once.
@@ -36,7 +48,7 @@ def source(name: str) -> str:
 def as_sent(name: str) -> str:
     if name == "probe.py":
         return "".join(programs())
-    methods = {"batches.py": batch_of, "threads.py": begin_thread}
+    methods = {"batches.py": batch_of, "threads.py": begin_thread, "tree.py": tree_of}
     return Method.of(methods[name]).text if name in methods else compact(source(name))
 
 
@@ -120,3 +132,33 @@ async def test_threads(url: str):
             with pytest.raises(DeviceError, match="_thread"):
                 await board.eval("begin_thread(held, 1, 'k', (4,))")
             assert await board.eval("len(held)") == 1
+
+
+@EVERYWHERE
+async def test_tree(url: str):
+    async with connect(url) as board:
+        await board.exec(as_sent("tree.py"))
+        if url == "sim:microbit":
+            # It has no directories, so it is not asked like this; but it has room for it when nothing else is there.
+            with pytest.raises(DeviceError, match="AttributeError"):
+                await board.eval("tree_of('', 0, (), 8, 8)")
+            return
+        root = "/boot_out.txt" if url == "sim:circuitpython" else "/hello.txt"
+        if url != "sim:circuitpython":
+            await board.exec("f = open('/hello.txt', 'wb')\nf.write(b'hello')\nf.close()")
+        data = await board.eval(f"open({root!r}, 'rb').read()")
+        flat, is_more = await board.eval(f"tree_of('', 0, ({len(data)},), 8, 8)")
+        found = {path: (size, digest) for path, size, digest in zip(*[iter(flat)] * 3, strict=True)}
+        assert found[""] == (-1, None)
+        # CircuitPython's hashlib has no name for sha256.
+        has_sha256 = FIRMWARE[url] == "micropython"
+        digest = hashlib.sha256(data).digest() if has_sha256 else zlib.crc32(data)
+        assert found[root] == (len(data), digest[:8] if isinstance(digest, bytes) else digest)
+        assert not is_more
+        # What came before is left out; a file alone has its whole digest.
+        assert await board.eval(f"tree_of('', {len(flat) // 3}, (), 8, 8)") == ([], False)
+        assert await board.eval(f"tree_of({root!r}, 0, (), 32, 8)") == (["", len(data), digest], False)
+        # Where there is no sha256.
+        await board.exec("import sys\nsys.modules['hashlib'] = None")
+        [_, _, crc], _ = await board.eval(f"tree_of({root!r}, 0, (), 32, 8)")
+        assert crc == zlib.crc32(data)

@@ -20,6 +20,7 @@ from devsession.session import (
     files,
     generators,
     listeners,
+    opened,
     parts,
     references,
     threads,
@@ -46,6 +47,7 @@ TWINS: dict[type, type] = {
     device.DeviceContext: contexts.DeviceContext,
     parts.Parts: contexts.Parts,
     files.DeviceFiles: contexts.DeviceFiles,
+    opened.DeviceFile: contexts.DeviceFile,
     deployed.Deployed: methods.Deployed,
     deployed.DeployedFunction: methods.DeployedFunction,
     generators.DeployedGenerator: methods.DeployedGenerator,
@@ -100,7 +102,13 @@ INTERNAL: dict[type, set[str]] = {
 }
 
 # What is handed to a board or a pool, and waited for by nobody else.
-HANDED = (Transport, devsession.Pulse, devsession.LocalBoards, devsession.SimulatedBoards)
+HANDED = (
+    Transport,
+    devsession.Pulse,
+    devsession.LocalBoards,
+    devsession.SimulatedBoards,
+    devsession.PoolStore,
+)
 
 # What only a twin has: the value of an attribute or item of a handle, which elsewhere is `await`; how twins are made.
 ONLY_HERE = {"value_of"}
