@@ -266,7 +266,11 @@ def test_a_weight_is_above_nothing():
 
 
 @pytest.mark.parametrize("recovery", [True, False])
-async def test_a_program_that_cannot_be_stopped_costs_its_holder_no_more_than_the_board(recovery: bool):
+async def test_a_program_that_cannot_be_stopped_costs_its_holder_no_more_than_the_board(
+    monkeypatch: pytest.MonkeyPatch, recovery: bool
+):
+    monkeypatch.setattr("devsession.board.recovery.RUNG_LIMIT", 1.0)
+    monkeypatch.setattr("devsession.board.recovery.STOP_LIMIT", 0.5)
     async with SessionPool(
         provider="sim:", min_size=1, max_size=1, recovery=recovery, probe_timeout=1.0
     ) as pool:
