@@ -41,6 +41,7 @@ class Roster:
             if member.is_made or member.name in names:
                 continue
             if (pooled := self._runner.pooled.get(member.name)) is not None:
+                member.is_going = True
                 pooled.cut()
             elif member.state in {BoardState.CLOSED, BoardState.QUARANTINED}:
                 self._runner.planner.forget(member)

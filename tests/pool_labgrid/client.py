@@ -1,6 +1,6 @@
 """A client of the farm, for the tests: one command a line, ``["open", "rp2-a"]``, is answered by one line.
 
-Runs with labgrid's environment; its arguments are the provider's URL, the directory of locks, and options as JSON.
+Runs with labgrid's environment. ``start`` makes the provider, of a URL, a directory of locks and options; ``stop`` ends it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,7 +31,8 @@ print(open("/mark").read())
 
 
 class Commands:
-    def __init__(self, provider: LabgridProvider) -> None:
+    def __init__(self, provider: LabgridProvider, locks: Locks) -> None:
+        self._locks = locks
         self._provider = provider
         self._offers = {}
         self._urls: dict[str, str] = {}
@@ -41,10 +41,21 @@ class Commands:
         self._lost: asyncio.Queue[PlaceLost] = asyncio.Queue()
         provider.lost.add(self._lost.put_nowait)
 
+    async def stop(self) -> None:
+        # A pool ends its provider.
+        await (self.pooled.close() if self.pooled else self._provider.aclose())
+
     async def discover(self) -> dict[str, list[str]]:
         offers = {offer.name: offer for offer in await self._provider.discover()}
         self._offers |= offers
         return {name: sorted(offer.tags) for name, offer in offers.items()}
+
+    async def discover_at(self, url: str) -> list[str]:
+        provider = LabgridProvider(url, locks=self._locks)
+        try:
+            return [offer.name for offer in await provider.discover()]
+        finally:
+            await provider.aclose()
 
     async def open(self, name: str) -> str:
         if name not in self._offers:
@@ -81,7 +92,7 @@ class Commands:
         return await self._exec(self._urls[name], program)
 
     async def exec_on(self, kind: str, name: str, program: str) -> str:
-        """Run a program on a board that labgrid describes: by a port, by the target that has it, or by what looks like one."""
+        """Run a program on a board that labgrid describes: by a port, or by the target that has it."""
         from labgrid import Target
         from labgrid.resource import NetworkSerialPort
 
@@ -91,8 +102,6 @@ class Commands:
             "port": parts.port,
             "protocol": "raw" if parts.scheme == "socket" else "rfc2217",
         }
-        if kind == "namespace":
-            return await self._exec(SimpleNamespace(**described), program)
         target = Target("main")
         port = NetworkSerialPort(target, name=None, **described)
         return await self._exec(port if kind == "port" else target, program)
@@ -163,21 +172,26 @@ class Commands:
         return "timeout" in vars(rfc2217.Serial)
 
 
-async def main(url: str, locks: str, options: str) -> None:
+async def main() -> None:
     loop = asyncio.get_running_loop()
-    provider = LabgridProvider(url, locks=Locks(Path(locks)), **json.loads(options))
-    commands = Commands(provider)
+    commands: Commands | None = None
     try:
         while line := await loop.run_in_executor(None, sys.stdin.readline):
             do, *words = json.loads(line)
             try:
-                answer = ["done", await getattr(commands, do)(*words)]
+                if do == "start":
+                    url, locks, options = words
+                    held = Locks(Path(locks))
+                    commands = Commands(LabgridProvider(url, locks=held, **options), held)
+                    answer = ["done", None]
+                else:
+                    answer = ["done", await getattr(commands, do)(*words)]
             except DevsessionError as error:
                 answer = [type(error).__name__, str(error)]
             print(json.dumps(answer), flush=True)
     finally:
-        # A pool ends its provider.
-        await (commands.pooled.close() if commands.pooled else provider.aclose())
+        if commands is not None:
+            await commands.stop()
 
 
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from farm import LABGRID, Client, Farm, running
+from farm import LABGRID, Client, Farm, RefusedError, running
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +31,17 @@ def no_leaked_processes(whole_farm: Farm) -> Iterator[None]:
     assert set(children.read_text().split()) <= before | whole_farm.processes
 
 
+@pytest.fixture(autouse=True)
+def no_leaked_descriptors(whole_farm: Farm) -> Iterator[None]:
+    """As everywhere, but for those of the farm's clients."""
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    kept = set().union(*(each.descriptors for each in whole_farm.spare))
+    assert {
+        fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")
+    } <= before | kept
+
+
 @pytest.fixture
 def farm(whole_farm: Farm) -> Farm:
     """The farm, with all its parts on their feet."""
@@ -40,15 +51,28 @@ def farm(whole_farm: Farm) -> Farm:
 
 @pytest.fixture
 def client(farm: Farm) -> Iterator[Callable[..., Client]]:
-    """Starts clients, which end with the test."""
+    """Starts clients, which end with the test; their processes go on, for other tests."""
     clients: list[Client] = []
+    special: list[Client] = []
 
-    def start(url: str = "labgrid:pool=ci", **options: Any) -> Client:
-        clients.append(Client(farm, url, **options))
-        return clients[-1]
+    def start(
+        url: str = "labgrid:pool=ci", *, serial: str | None = None, locks: str = "locks", **options: Any
+    ) -> Client:
+        each = farm.spare.pop() if farm.spare and serial is None else Client(farm, serial)
+        (special if serial else clients).append(each)
+        each.do("start", url, str(farm.directory / locks), options)
+        return each
 
     yield start
     for each in clients:
+        try:
+            each.do("stop")
+        except (AssertionError, OSError, ValueError, RefusedError):
+            # Killed by the test, or in the middle of something that failed.
+            each.end()
+        else:
+            farm.spare.append(each)
+    for each in special:
         each.end()
 
 

@@ -44,6 +44,8 @@ class Farm:
         self.directory = directory
         self.address = f"127.0.0.1:{free_port()}"
         self.relay = free_port()
+        # Clients that have nothing to do now: to start one takes as long as most tests.
+        self.spare: list[Client] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._ports = {name: free_port() for name in _ACCEPTERS}
         self._ser2net, self._environment = command()
@@ -113,9 +115,11 @@ class Farm:
     @property
     def processes(self) -> set[str]:
         """The ids of what runs of the farm."""
-        return {str(process.pid) for process in self._processes.values()}
+        return {str(process.pid) for process in self._processes.values()} | {each.pid for each in self.spare}
 
     def end(self) -> None:
+        for each in self.spare:
+            each.end()
         for name in tuple(self._processes):
             self.kill(name)
 
@@ -161,18 +165,27 @@ class Farm:
 class Client:
     """A process with devsession and labgrid, which does what it is told: see client.py."""
 
-    def __init__(
-        self, farm: Farm, url: str, *, serial: str | None = None, locks: str = "locks", **options: Any
-    ) -> None:
+    def __init__(self, farm: Farm, serial: str | None = None) -> None:
         path = [str(ROOT), *([str(LABGRID / "serial" / serial)] if serial else [])]
         environment = {**os.environ, "PYTHONPATH": ":".join(path), "LG_COORDINATOR": farm.address}
         self._process = subprocess.Popen(
-            [PYTHON, CLIENT, url, str(farm.directory / locks), json.dumps(options)],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [PYTHON, CLIENT], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+
+    @property
+    def pid(self) -> str:
+        """Its id, as the system writes it."""
+        return str(self._process.pid)
+
+    @property
+    def descriptors(self) -> set[str]:
+        """What is open to it."""
+        streams = (self._process.stdin, self._process.stdout)
+        return {str(stream.fileno()) for stream in streams if stream is not None}
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def begin(self, do: str, *words: Any) -> None:
         assert self._process.stdin is not None
@@ -234,10 +247,10 @@ class Client:
         self._close()
 
     def end(self) -> None:
-        if self._process.poll() is None:
+        if self.is_running:
             self._process.stdin.close()  # type: ignore[union-attr]
             try:
-                self._process.wait(ANSWER_TIMEOUT)
+                self._process.wait(START_TIMEOUT)
             except subprocess.TimeoutExpired:
                 self._process.kill()
         self._close()

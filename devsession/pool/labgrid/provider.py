@@ -277,32 +277,29 @@ class LabgridProvider:
 
     async def _look_after(self, conversation: Conversation, held: Held) -> None:
         stands, reason = standing(held, conversation)
-        now = asyncio.get_running_loop().time()
-        if stands is Standing.FREE:
-            if not reason:
-                await self._acquire_again(conversation, held)
-                return
-            stands = Standing.WAITING
+        if stands is Standing.FREE and not reason:
+            stands, reason = await self._acquire_again(conversation, held)
         if stands is Standing.OURS:
             held.doubtful = None
-            return
-        if held.doubtful is None:
-            held.doubtful = now
-        if stands is Standing.LOST or now >= held.doubtful + self._patience:
-            self._lose(held, reason)
+        elif not conversation.ended.is_set():
+            now = asyncio.get_running_loop().time()
+            if held.doubtful is None:
+                held.doubtful = now
+            if stands is Standing.LOST or now >= held.doubtful + self._patience:
+                self._lose(held, reason)
 
-    async def _acquire_again(self, conversation: Conversation, held: Held) -> None:
+    async def _acquire_again(self, conversation: Conversation, held: Held) -> tuple[Standing, str]:
         try:
             again = await self._acquire(conversation, held.place)
         except BoardTakenError as error:
-            self._lose(held, error.message)
-        except ProviderError:
+            return Standing.LOST, error.message
+        except ProviderError as error:
             # It went away again: there will be news.
-            return
-        else:
-            held.changed = again.changed
-            if again.url != held.url:
-                self._lose(held, f"its link leads to {again.url} now")
+            return Standing.WAITING, error.message
+        held.changed = again.changed
+        if again.url != held.url:
+            return Standing.LOST, f"its link leads to {again.url} now"
+        return Standing.OURS, ""
 
     def _patience_left(self) -> float | None:
         """Return in how many seconds the first of those that are away is lost."""
