@@ -356,18 +356,18 @@ class MultiSessionCoordinator:
 
     async def _back(self, session: CoordinatedSession, board: str | None) -> dict[str, str]:
         """Have a session on a board again."""
-        wanted = board or (session.board if session.board in self.boards else None)
-        if session.state is CoordinatedState.HIBERNATED:
-            seat = await self._taken(wanted, session.profile)
-            back = session.wake
-        else:
-            seat = await self._taken(session.board, None, session.namespace)
-            back = session.find
-        try:
-            return await back(seat)
-        except BaseException:
-            await seat.leave()
-            raise
+        is_asleep = session.state is CoordinatedState.HIBERNATED
+        with session.moving():
+            if is_asleep:
+                wanted = board or (session.board if session.board in self.boards else None)
+                seat = await self._taken(wanted, session.profile)
+            else:
+                seat = await self._taken(session.board, None, session.namespace)
+            try:
+                return await (session.wake(seat) if is_asleep else session.find(seat))
+            except BaseException:
+                await seat.leave()
+                raise
 
     def _check_open(self) -> None:
         if self._closed:
