@@ -20,7 +20,14 @@ from devsession.board.recovery import Recovery
 from devsession.board.resetter import Resetter
 from devsession.board.switches import PowerHook, Reopen, Rung, Switches
 from devsession.board.turns import Turns
-from devsession.errors import DeadlineError, LinkClosedError, LinkError, RawReplError, UsageError
+from devsession.errors import (
+    DeadlineError,
+    LinkClosedError,
+    LinkError,
+    LinkLostError,
+    RawReplError,
+    UsageError,
+)
 from devsession.transport.base import CLOSE_TIMEOUT, Flow, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
@@ -176,6 +183,10 @@ class Connection:
         finally:
             with log.phase("close", board=self.url):
                 await self._prompt.wire.close(timeout)
+
+    def cut(self, why: str) -> None:
+        """End the link at once, and send nothing more: for whoever has no right to the board any longer. To others it is lost."""
+        self._prompt.wire.cut(LinkLostError(why, board=self.url))
 
     async def reopen(self, timeout: float | None = ATTACH_TIMEOUT) -> None:
         """Open a new link to the same board after the last one was lost, as soon as it is there; then listen.

@@ -192,13 +192,14 @@ class Boards:
             await end(session)
 
     def dismiss(self, member: Member, agent: str) -> None:
-        """Have an agent's session on a board end, where it sleeps and the board is free: else it is in use, or goes by itself."""
-        if member.state is BoardState.IDLE and agent in member.seats:
+        """Have an agent's session on a board end, unless he uses it; while somebody else uses the board it ends between his programs."""
+        if agent not in member.seats or (member.lease is not None and member.lease.agent == agent):
+            return
+        if member.state is BoardState.IDLE:
             self._runner.planner.go(member, BoardState.CHECKING)
             self._runner.spawn(self.evict_all(member, (agent,), Evicted.CLOSED))
-        elif agent in member.seats and (member.lease is None or member.lease.agent != agent):
-            # Another agent has the board: who is not found again gets a clean session, and this one goes when room is needed.
-            self._runner.planner.unseated(member, agent)
+        else:
+            self.unseat(member, agent, Evicted.CLOSED)
 
     async def evict_all(self, member: Member, agents: tuple[str, ...], because: Evicted) -> None:
         """End sessions on a board that nobody has, and have it ready for others."""

@@ -129,7 +129,7 @@ class Planner:
             if learned and (lacks := self.why_never(waiter.requires)) is not None:
                 self.line.remove(waiter)
                 actions.append(Refuse(waiter, lacks))
-            elif (given := self._given(waiter, now)) is not None:
+            elif (given := self._given(waiter, unserved, now)) is not None:
                 actions.append(given)
             elif not self._waits_for_his_own(waiter, now):
                 unserved += 1
@@ -161,8 +161,8 @@ class Planner:
         grown = self._grow(min(config.autoscale_step, self.max_size - size), now)
         return [Scale(size, size + len(grown), self.active / size), *grown] if grown else []
 
-    def _given(self, waiter: Waiter, now: float) -> Action | None:
-        """Return what gives the waiter a board, where one is there for him."""
+    def _given(self, waiter: Waiter, unserved: int, now: float) -> Action | None:
+        """Return what gives the waiter a board, where one is there for him; so many are ``unserved`` before him."""
         requires = waiter.requires
         for home in self.homes(waiter.agent):
             if home.state is BoardState.IDLE and home.fits(requires):
@@ -173,7 +173,7 @@ class Planner:
         if roomy := [member for member in fitting if len(member.seats) < self.sharing]:
             return self._give(waiter, choose(roomy, self.config.selection, self._last), now)
         # A session is not ended for what another board can do as well.
-        if fitting and not self._openable(requires, now):
+        if fitting and not self._openable(requires, now) and self._coming(requires) <= unserved:
             loose = [member for member in fitting if victims(member, 1, self.config.eviction)]
             if loose:
                 return self._give(waiter, least_missed(loose, self.config.eviction), now)
@@ -208,11 +208,15 @@ class Planner:
         """Return what brings a board for a waiter for whom none is there: one opened, made, or room made for one."""
         if self.size >= self.max_size:
             return [] if self._is_met(waiter.requires) else self._make_room(waiter.requires, now)
-        coming = self.creating + sum(
-            member.state in _COMING and member.lacks(waiter.requires) is None
-            for member in self.members.values()
+        return self._grow(1, now, waiter.requires) if self._coming(waiter.requires) < unserved else []
+
+    def _coming(self, requires: tuple[str, ...]) -> int:
+        """Return how many boards that may do are about to be there."""
+        if not self.creating and not any(self._states[state] for state in _COMING):
+            return 0
+        return self.creating + sum(
+            member.state in _COMING and member.lacks(requires) is None for member in self.members.values()
         )
-        return self._grow(1, now, waiter.requires) if coming < unserved else []
 
     def _make_room(self, requires: tuple[str, ...], now: float) -> list[Action]:
         """Return what closes a board that does not do, for one that may."""

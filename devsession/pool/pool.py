@@ -42,10 +42,10 @@ class SessionPool:
     """Gives out sessions on boards, each of which is its holder's alone; ``async with`` opens the first boards, and closes all at the end.
 
     ``provider`` is where boards come from: ``sim:`` for simulated ones, made as they are wanted; a board's URL, or a list of them;
-    ``local:`` for the serial ports that are attached, now and later; or a Provider. ``config`` is a PoolConfig; its settings can be given
-    by name instead. ``probes`` are functions of a Board, plain or async, that raise or return False for one that is not fit. ``power`` is
-    an async function that cycles the power of a BoardOffer, and returns whether it could (default: what the provider can). ``store``
-    remembers boards from one run to the next.
+    ``local:`` for the serial ports that are attached, now and later; ``labgrid:TAG=VALUE,…`` for those of a farm; or a Provider.
+    ``config`` is a PoolConfig; its settings can be given by name instead. ``probes`` are functions of a Board, plain or async, that raise
+    or return False for one that is not fit. ``power`` is an async function that cycles the power of a BoardOffer, and returns whether it
+    could (default: what the provider can). ``store`` remembers boards from one run to the next.
 
     ``events`` tells listeners what happens. Raises UsageError, and pydantic's ValidationError for settings that cannot be.
     """
@@ -224,7 +224,8 @@ class SessionPool:
         self._runner.roster.take_out(member)
 
     def lease(self, session: DeviceSession) -> Lease:
-        """Return the lease that a session is used by, with its fencing number; raises UnknownNameError when there is none (any more)."""
+        """Return the lease that a session is used by, with its fencing number; raises LeaseLost when that has ended."""
+        session.check()
         lease = self._leases.of(session)
         if lease is None:
             raise UnknownNameError(f"no lease is on session {session.name!r}", board=session.url)
@@ -232,7 +233,6 @@ class SessionPool:
 
     def heartbeat(self, session: DeviceSession) -> None:
         """Give a sign of life for a lease that expires without; raises LeaseLost when it has ended."""
-        session.check()
         self.lease(session).heard = time.monotonic()
 
     def pin(self, agent: str) -> None:
@@ -297,7 +297,10 @@ class SessionPool:
             self._check_open()
         if request.requires and (lacks := self._planner.why_never(request.requires)) is not None:
             raise impossible(request.requires, lacks)
-        return await self._wait_in_line(request, deadline, patience)
+        while not (lease := await self._wait_in_line(request, deadline, patience)).is_held:
+            # Its board was lost before the caller woke up: he has his old place in line.
+            self._check_open()
+        return lease
 
     async def _wait_in_line(self, request: Request, deadline: float | None, patience: float | None) -> Lease:
         future: asyncio.Future[Lease] = asyncio.get_running_loop().create_future()

@@ -110,6 +110,11 @@ class PooledBoard:
             with suppress(PoolError):
                 await self._provider.close(self.offer)
 
+    def cut(self) -> None:
+        """End the link at once: the board is not ours any more."""
+        if self._manager is not None and not self.is_lost:
+            self._manager.board.cut("its provider has the board no more")
+
     def session_of(self, agent: str | None) -> DeviceSession:
         """Return the session that an agent has here, or a new one; one without a name gets one for himself."""
         if agent is None:

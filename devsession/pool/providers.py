@@ -16,7 +16,8 @@ Source = Provider | str | KnownBoard | Iterable[str | KnownBoard]
 def provider_of(given: Source) -> Provider:
     """Return the provider that is meant: a provider as it is, ``sim:`` for simulated boards that are made, ``local:`` for what is attached.
 
-    Any other URL, or a list of them, is those boards. Raises UsageError for what is none of these.
+    ``labgrid:TAG=VALUE,…`` is for the boards of a farm. Any other URL, or a list of them, is those boards. Raises UsageError for what is
+    none of these.
     """
     if hasattr(given, "discover"):
         return cast("Provider", given)
@@ -45,4 +46,8 @@ def _named(url: str) -> Provider:
         wanted = SimUrl.parse(url)
         if wanted.name is None and wanted.root is None:
             return SimulatedBoards(url)
+    if url.startswith("labgrid:"):
+        from devsession.pool.labgrid.provider import LabgridProvider
+
+        return LabgridProvider(url)
     return LocalBoards([url])

@@ -1,7 +1,7 @@
 """What is asked of a board, in the words of ``acquire(requires=…)``, of the pytest marker, and of tags; and whether a board has it.
 
 A word is a tag that its owner gave the board, a feature as ``DeviceCapabilities.supports`` knows them, or a condition on the firmware such
-as ``micropython>=1.24`` or ``>=1.24,<2``.
+as ``micropython>=1.24`` or ``>=1.24,<2``. One such as ``port=rp2`` is a tag and nothing else: boards of a farm have such.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     # pydantic takes its time, and is not needed before a board was asked.
     from devsession.session.capabilities import DeviceCapabilities
 
+_TAG = re.compile(r"[^<>=!~,]+=[^<>=!~,]+")
 _CONDITION = re.compile(r"\s*([a-z]*)\s*(?:(~=|[<>!=]=|[<>])\s*(\d+(?:\.\d+)*)(\.\*)?)?\s*", re.IGNORECASE)
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -53,16 +54,23 @@ def are_words(given: Any) -> bool:
 
 def is_condition(word: str) -> bool:
     """Whether a word is about the version of the firmware."""
-    return any(sign in word for sign in "<>=")
+    return any(sign in word for sign in "<>=") and not is_tag(word)
+
+
+def is_tag(word: str) -> bool:
+    """Whether a word can only be a tag, so that the board need not be asked."""
+    return _TAG.fullmatch(word) is not None
 
 
 def why_not(
     name: str, tags: Collection[str], known: DeviceCapabilities | None, requires: Collection[str]
 ) -> str | None:
     """Return in words what a board lacks, ``None`` when it lacks nothing or nobody has asked it yet; raises UsageError."""
+    wanted = [word for word in requires if word not in tags]
+    if without := list(filter(is_tag, wanted)):
+        return f"{name} has no {', '.join(without)}"
     if known is None:
         return None
-    wanted = [word for word in requires if word not in tags]
     features = [word for word in wanted if not is_condition(word)]
     if lacking := [each for each in features if known.supports(each) is False]:
         return f"{name} has no {', '.join(lacking)}"

@@ -23,7 +23,10 @@ class Roster:
         self._removed: set[str] = set()
 
     async def discover(self) -> None:
-        """Ask the provider which boards there are now; those that are new are known, those that are gone and not open are not."""
+        """Ask the provider which boards there are now; those that are new are known, those that are gone are not.
+
+        One that is gone and open has its link cut: what is at its other end may be somebody else's.
+        """
         try:
             offers = await self._runner.provider.discover()
         except PoolError as error:
@@ -35,10 +38,12 @@ class Roster:
                 self._runner.planner.add(Member(offer, 0))
         names = {offer.name for offer in offers}
         for member in tuple(known.values()):
-            is_gone = (
-                not member.is_made and member.name not in names and member.name not in self._runner.pooled
-            )
-            if is_gone and member.state in {BoardState.CLOSED, BoardState.QUARANTINED}:
+            if member.is_made or member.name in names:
+                continue
+            if (pooled := self._runner.pooled.get(member.name)) is not None:
+                member.is_going = True
+                pooled.cut()
+            elif member.state in {BoardState.CLOSED, BoardState.QUARANTINED}:
                 self._runner.planner.forget(member)
 
     def recall(self, rows: Iterable[Remembered]) -> None:

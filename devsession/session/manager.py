@@ -25,6 +25,7 @@ from devsession.session.reconnect import Reconnect
 from devsession.session.session import Commons, DeviceSession
 from devsession.session.shared import SharedVariables
 from devsession.session.states import ConnectionState
+from devsession.transport.endpoint import Endpoint, Target, url_of
 
 if TYPE_CHECKING:
     # pydantic takes its time, and is not needed before a board was asked.
@@ -65,14 +66,18 @@ class DeviceSessionManager(ManagedBoard):
     @classmethod
     def open(
         cls,
-        url: str,
+        board: str | Endpoint | Target,
         *,
         shared: SharedVariables | None = None,
         reconnect: Reconnect | None = None,
         **options: Any,
     ) -> Self:
-        """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.connect``."""
-        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
+        """Return a manager of a board: one that a URL names, anything with host, port and protocol, or a labgrid Target's.
+
+        A target's serial port has to be there, or blocks until labgrid has it, up to 10 s. ``options`` as for ``devsession.connect``.
+        Raises what that does, and UsageError for what names no board.
+        """
+        return cls(connect(url_of(board), **options), shared=shared, reconnect=reconnect)
 
     def __repr__(self) -> str:
         return f"<DeviceSessionManager {self.board.url} {self._state.value}, {len(self._sessions)} sessions>"

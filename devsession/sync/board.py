@@ -96,6 +96,7 @@ class Board(Block[asynchronous.Board]):
     attach = waits(asynchronous.Board.attach)
     detach = waits(asynchronous.Board.detach)
     close = waits(asynchronous.Board.close)
+    cut = asks(asynchronous.Board.cut)
     reopen = waits(asynchronous.Board.reopen)
 
     exec = waits(asynchronous.Board.exec)

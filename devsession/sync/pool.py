@@ -106,7 +106,7 @@ class SessionPool(Block[pool.SessionPool]):
         self._loop.run(lambda: self._original.remove(given))
 
     def lease(self, session: DeviceSession) -> Lease:
-        """Return the lease that a session is used by, with its fencing number; raises UnknownNameError when there is none (any more)."""
+        """Return the lease that a session is used by, with its fencing number; raises LeaseLost when that has ended."""
         return self._loop.ask(lambda: self._original.lease(session._original))
 
     def heartbeat(self, session: DeviceSession) -> None:

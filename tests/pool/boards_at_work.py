@@ -33,11 +33,11 @@ def kill_interpreter(pool: SessionPool, board: str) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
 
-async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds."""
+async def until(holds: Callable[[], object], told: Callable[[], object] = lambda: "") -> None:
+    """Wait until something holds; ``told`` says how it stands when it does not come to that."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
-        assert time.monotonic() < deadline, "what was waited for did not happen"
+        assert time.monotonic() < deadline, f"what was waited for did not happen: {told()}"
         await asyncio.sleep(LOOK)
 
 

@@ -164,7 +164,7 @@ async def test_a_session_given_back_cannot_be_used():
         ):
             with pytest.raises(LeaseLost, match="was given back"):
                 await use
-        with pytest.raises(UnknownNameError):
+        with pytest.raises(LeaseLost):
             pool.lease(session)
         again = await pool.acquire(agent="one")
         assert again is session
