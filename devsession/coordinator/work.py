@@ -39,6 +39,15 @@ class Program:
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
+    def __post_init__(self) -> None:
+        # Who only sends does not ask what came of it.
+        self.done.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def stopped(self, why: str) -> None:
+        """Have those who wait for it told that it was stopped, or never begun."""
+        if not self.done.done():
+            self.done.set_exception(SessionEndedError(why))
+
 
 class Watcher(Protocol):
     """Who is told what sessions do."""
@@ -110,8 +119,6 @@ class Work:
                 f"{len(self._queue)} programs wait in session {self.name} already", board=self.board
             )
         program = Program(source)
-        # Who only sends does not ask what came of it.
-        program.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._queue.append(program)
         self._work()
         return program.done
@@ -174,9 +181,8 @@ class Work:
     # How it is done
 
     def _drop_queue(self) -> None:
-        for program in self._queue:
-            program.done.cancel()
-        self._queue.clear()
+        while self._queue:
+            self._queue.popleft().stopped(f"session {self.name} was told to stop before this program began")
 
     def check_lasts(self) -> None:
         """Raise SessionEndedError when it has ended."""
@@ -277,7 +283,7 @@ class Work:
         except DevsessionError as error:
             self._failed(program, error)
         except asyncio.CancelledError:
-            program.done.cancel()
+            program.stopped(f"session {self.name} was stopped")
             raise
         else:
             self._ended(program, execution)
