@@ -13,10 +13,10 @@ from devsession.coordinator.boards import Pool, Seat, boards_of
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.limits import SessionLimits, made_up_name
 from devsession.coordinator.memory import Memory
+from devsession.coordinator.program import SessionKind
 from devsession.coordinator.roster import Roster
 from devsession.coordinator.session import CoordinatedSession
 from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
-from devsession.coordinator.work import SessionKind
 from devsession.errors import SessionError, UsageError
 from devsession.session.manager import DeviceSessionManager
 
