@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from devsession.coordinator.coordinator import MultiSessionCoordinator
     from devsession.coordinator.hibernation import Hibernation
     from devsession.coordinator.limits import SessionLimits
+    from devsession.coordinator.program import SessionKind
     from devsession.coordinator.session import CoordinatedSession
     from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
-    from devsession.coordinator.work import SessionKind
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
@@ -339,7 +339,7 @@ _HOMES = {
     "Selection": "devsession.pool.config",
     "SessionEvent": "devsession.coordinator.states",
     "SessionEventKind": "devsession.coordinator.states",
-    "SessionKind": "devsession.coordinator.work",
+    "SessionKind": "devsession.coordinator.program",
     "SessionLimits": "devsession.coordinator.limits",
     "SessionPhase": "devsession.session.session",
     "SessionPool": "devsession.pool.pool",

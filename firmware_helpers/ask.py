@@ -3,9 +3,9 @@
 # devsession/board/messages.py. Without a sys.stdin (micro:bit) the firmware's own input reads, which echoes.
 # Language: MicroPython 1.9 and later, CircuitPython 7 and later.
 # A message: namespace , None , prompt (None at a pause point) , whether a line is read as programs read files.
-def i(g,q,t):
+def i(q,d,t):
     # in one function, emit.py's line too: small boards have little stack
-    def b(p=''):
+    def b(p=d):
         if p!=None:
             p=S(p)
             P(p,end='')
@@ -16,6 +16,4 @@ def i(g,q,t):
         l=sys.stdin.readline()
         if not l:raise EOFError
         return l.rstrip('\r\n')
-    def d():b(None)
-    g['input']=b
-    g['pause_point']=d
+    return b

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from devsession.coordinator.boards import Seat
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.hibernation import Hibernation, bring, put_back
 from devsession.coordinator.limits import SessionLimits
+from devsession.coordinator.program import SessionKind, Watcher
 from devsession.coordinator.states import CoordinatedState
-from devsession.coordinator.store import Record
-from devsession.coordinator.work import SessionKind, Watcher, Work
+from devsession.coordinator.work import Work
 from devsession.errors import DevsessionError, SessionError
 from devsession.session.homes import TABLE
 
 if TYPE_CHECKING:
+    from devsession.coordinator.store import Record
     from devsession.session.profile import SessionProfile
     from devsession.session.session import DeviceSession
 
@@ -78,33 +81,47 @@ class CoordinatedSession(Work):
 
         Raises SessionError while something of it runs, and what reading its variables does: it is as it was then.
         """
-        seat = self._seat
-        if self.state not in _AT_REST or seat is None or self._worker is not None or self._is_moving:
-            raise SessionError(
-                f"session {self.name} is {self.state.value}: only one at rest is hibernated", board=self.board
-            )
-        was_paused, self._is_paused, self._is_moving = self._is_paused, True, True
+        with self.moving():
+            seat = self._seat
+            if self.state not in _AT_REST or seat is None or self._worker is not None:
+                raise SessionError(
+                    f"session {self.name} is {self.state.value}: only one at rest is hibernated",
+                    board=self.board,
+                )
+            carried = await self._brought(seat)
+        self.hibernation, self._is_paused = carried, False
+        self._go(CoordinatedState.HIBERNATED)
+        await self._leave()
+        return carried
+
+    async def _brought(self, seat: Seat) -> Hibernation:
+        was_paused, self._is_paused = self._is_paused, True
         self._go(CoordinatedState.PAUSED)
         try:
             async with seat.turn:
                 carried = await bring(seat.session)
             self.check_lasts()
         except BaseException:
-            self._is_moving = False
             if not was_paused and not self.has_ended:
-                self.go_on()
+                super().go_on()
             raise
-        self._is_paused = self._is_moving = False
-        self.hibernation = carried
-        self._go(CoordinatedState.HIBERNATED)
-        await self._leave()
         return carried
+
+    @contextmanager
+    def moving(self) -> Iterator[None]:
+        """Be on the way between a board and the host; raises SessionError where it is already."""
+        if self._is_moving:
+            raise SessionError(f"session {self.name} is on its way between its board and the host")
+        self._is_moving = True
+        try:
+            yield
+        finally:
+            self._is_moving = False
 
     def go_on(self) -> None:
         """Let go on what was paused; raises SessionEndedError, SessionError while it is on its way to the host."""
-        if self._is_moving:
-            raise SessionError(f"session {self.name} is being hibernated", board=self.board)
-        super().go_on()
+        with self.moving():
+            super().go_on()
 
     async def wake(self, seat: Seat) -> dict[str, str]:
         """Have on a board what was carried, and return why of what could not be had there; raises SessionError for one of another kind."""
@@ -121,7 +138,7 @@ class CoordinatedSession(Work):
         is_there = (await seat.session.board.ask(f"{self.namespace} in {TABLE}")).value
         self.sit(seat)
         self.reason = ""
-        self.go_on()
+        super().go_on()
         return {} if is_there else {"namespace": NOT_THERE}
 
     async def retire(self) -> None:

@@ -130,7 +130,12 @@ def emission(helper: str, namespace: int) -> str:
 
 def asking(helper: str, namespace: int) -> str:
     """Return the program that puts the helper for questions there too, behind that for events."""
-    return f"h.pop({HOME})\n{helper}i({_dict_of(namespace)},{namespace},H(sys,'stdin'))\n"
+    there, prompts = _dict_of(namespace), ("''", "None")
+    names = [
+        f"{there}['{name}']=i({namespace},{prompt},H(sys,'stdin'))\n"
+        for name, prompt in zip(ASKING, prompts, strict=True)
+    ]
+    return f"h.pop({HOME})\n{helper}{''.join(names)}"
 
 
 def _dict_of(namespace: int) -> str:

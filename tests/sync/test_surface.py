@@ -83,6 +83,7 @@ INTERNAL: dict[type, set[str]] = {
             "is_behind_another",
             "let_go",
             "lose",
+            "moving",
             "profile",
         ),
         *("retire", "sit", "submit", "wake", "was"),
