@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from devsession.links import connect, link
     from devsession.pool.config import Eviction, PoolConfig, Selection
     from devsession.pool.distribution import Distribution
+    from devsession.pool.labgrid.provider import LabgridBoards, PlaceLost
     from devsession.pool.lease import Lease, LeaseState
     from devsession.pool.local import LocalBoards
     from devsession.pool.metrics import PoolMetrics
@@ -169,6 +170,7 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "LabgridBoards",
     "Lease",
     "LeaseLost",
     "LeaseState",
@@ -182,6 +184,7 @@ __all__ = [
     "NegotiationError",
     "Performance",
     "Pins",
+    "PlaceLost",
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
@@ -289,12 +292,14 @@ _HOMES = {
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "LabgridBoards": "devsession.pool.labgrid.provider",
     "Lease": "devsession.pool.lease",
     "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
     "LocalBoards": "devsession.pool.local",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
+    "PlaceLost": "devsession.pool.labgrid.provider",
     "PoolConfig": "devsession.pool.config",
     "PoolMetrics": "devsession.pool.metrics",
     "PoolSnapshot": "devsession.pool.snapshot",

@@ -105,6 +105,7 @@ INTERNAL: dict[type, set[str]] = {
 HANDED = (
     Transport,
     devsession.Pulse,
+    devsession.LabgridBoards,
     devsession.LocalBoards,
     devsession.SimulatedBoards,
     devsession.PoolStore,

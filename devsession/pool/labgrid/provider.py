@@ -41,7 +41,7 @@ class PlaceLost:
     reason: str
 
 
-class LabgridProvider:
+class LabgridBoards:
     """The boards of the farm that ``url`` names: ``labgrid:TAG=VALUE,…``, ``labgrid://HOST:PORT/TAG=VALUE,…``.
 
     Each place with those tags is an offer. ``open`` reserves and acquires it, under a name that no other provider has, and ``close``
@@ -69,7 +69,7 @@ class LabgridProvider:
         self._watching: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<LabgridProvider {self._url.coordinator}, {len(self._held)} places held>"
+        return f"<LabgridBoards {self._url.coordinator}, {len(self._held)} places held>"
 
     # What a pool asks for
 
