@@ -67,7 +67,7 @@ class FakeBoard:
     broken = False
     latest: ClassVar[dict[str, "FakeBoard"]] = {}
 
-    def __init__(self, offer: BoardOffer, provider: Any, happened: Callable[[Happening], None], power: Any):
+    def __init__(self, offer: BoardOffer, provider: Any, happened: Callable[[Happening], None], *_: Any):
         self.offer, self._provider, self._happened = offer, provider, happened
         self.sessions: dict[str, FakeSession] = {}
         self.answered_at = 0.0
@@ -187,6 +187,7 @@ class PoolMachine(RuleBasedStateMachine):
             throttle_agent=None,
             acquire_timeout=None,
             quarantine=1e-6,
+            quarantine_longest=1e-6,
             affinity_wait=0.0,
         )
         self.loop.run_until_complete(self.pool.open())
