@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from devsession.board.running import Running
     from devsession.board.switches import Rung
     from devsession.cassette.recorder import record
+    from devsession.coordinator.buffer import OutputBuffer
+    from devsession.coordinator.coordinator import MultiSessionCoordinator
+    from devsession.coordinator.hibernation import Hibernation
+    from devsession.coordinator.limits import SessionLimits
+    from devsession.coordinator.session import CoordinatedSession
+    from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
+    from devsession.coordinator.work import SessionKind
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
@@ -138,6 +145,8 @@ __all__ = [
     "CassetteUnplayedError",
     "Change",
     "ConnectionState",
+    "CoordinatedSession",
+    "CoordinatedState",
     "DeadlineError",
     "Deployed",
     "DeployedFunction",
@@ -167,6 +176,7 @@ __all__ = [
     "FileSystem",
     "Finding",
     "Held",
+    "Hibernation",
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
@@ -181,7 +191,9 @@ __all__ = [
     "LinkLostError",
     "LocalBoards",
     "MethodMissingError",
+    "MultiSessionCoordinator",
     "NegotiationError",
+    "OutputBuffer",
     "Performance",
     "Pins",
     "PlaceLost",
@@ -222,7 +234,11 @@ __all__ = [
     "Selection",
     "SessionEndedError",
     "SessionError",
+    "SessionEvent",
+    "SessionEventKind",
     "SessionExistsError",
+    "SessionKind",
+    "SessionLimits",
     "SessionPhase",
     "SessionPool",
     "SessionProfile",
@@ -257,20 +273,18 @@ __all__ = [
 
 # Where the names that are no exceptions live.
 _HOMES = {
-    "Progress": "devsession.session.sending",
-    "SyncPlan": "devsession.session.sync_plan",
-    "DiskUse": "devsession.session.looking",
-    "CacheUse": "devsession.session.metadata",
-    "FileStat": "devsession.session.metadata",
     "Board": "devsession.board.board",
     "BoardOffer": "devsession.pool.provider",
     "BoardSnapshot": "devsession.pool.snapshot",
     "BoardState": "devsession.pool.snapshot",
     "BoardThread": "devsession.session.threads",
+    "CacheUse": "devsession.session.metadata",
     "CapabilitiesChange": "devsession.session.facts",
     "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
     "ConnectionState": "devsession.session.states",
+    "CoordinatedSession": "devsession.coordinator.session",
+    "CoordinatedState": "devsession.coordinator.states",
     "Deployed": "devsession.session.deployed",
     "DeployedFunction": "devsession.session.deployed",
     "DeployedGenerator": "devsession.session.generators",
@@ -279,6 +293,7 @@ _HOMES = {
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
     "Direction": "devsession.transport.recording",
+    "DiskUse": "devsession.session.looking",
     "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
@@ -289,14 +304,18 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileStat": "devsession.session.metadata",
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "Hibernation": "devsession.coordinator.hibernation",
     "LabgridBoards": "devsession.pool.labgrid.provider",
     "Lease": "devsession.pool.lease",
     "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
     "LocalBoards": "devsession.pool.local",
+    "MultiSessionCoordinator": "devsession.coordinator.coordinator",
+    "OutputBuffer": "devsession.coordinator.buffer",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
     "PlaceLost": "devsession.pool.labgrid.provider",
@@ -309,6 +328,7 @@ _HOMES = {
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
     "ProfileReport": "devsession.session.profile_report",
+    "Progress": "devsession.session.sending",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reconnect": "devsession.session.reconnect",
@@ -322,6 +342,10 @@ _HOMES = {
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
     "Selection": "devsession.pool.config",
+    "SessionEvent": "devsession.coordinator.states",
+    "SessionEventKind": "devsession.coordinator.states",
+    "SessionKind": "devsession.coordinator.work",
+    "SessionLimits": "devsession.coordinator.limits",
     "SessionPhase": "devsession.session.session",
     "SessionPool": "devsession.pool.pool",
     "SessionProfile": "devsession.session.profile",
@@ -331,6 +355,7 @@ _HOMES = {
     "ShownPool": "devsession.pool.shown",
     "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
+    "SyncPlan": "devsession.session.sync_plan",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",

@@ -20,7 +20,14 @@ from devsession.board.recovery import Recovery
 from devsession.board.resetter import Resetter
 from devsession.board.switches import PowerHook, Reopen, Rung, Switches
 from devsession.board.turns import Turns
-from devsession.errors import DeadlineError, LinkClosedError, LinkError, LinkLostError, UsageError
+from devsession.errors import (
+    DeadlineError,
+    LinkClosedError,
+    LinkError,
+    LinkLostError,
+    RawReplError,
+    UsageError,
+)
 from devsession.transport.base import CLOSE_TIMEOUT, Flow, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
@@ -170,7 +177,7 @@ class Connection:
             await self._turns.end()
             if self._opened:
                 await self.detach()
-        except (LinkError, DeadlineError) as error:
+        except (LinkError, DeadlineError, RawReplError) as error:
             # The link is closed below, whatever state the board is in.
             log.event("detach failed", board=self.url, error=type(error).__name__, said=error.message)
         finally:

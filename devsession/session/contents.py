@@ -193,6 +193,10 @@ class Contents:
         if not facts.functions >= _FUNCTIONS:
             return None
         found = form_of(capabilities, facts.heap, self.coding)
+        if found is None and self.coding is not None:
+            raise UsageError(
+                f"this board cannot move files as {self.coding.value}", board=self._access.url, phase="files"
+            )
         return None if found is None else Transfer(self._access.board, *found, self.patience)
 
     async def _write(self, path: str, source: Source, to: str) -> FileStat:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from devsession.errors import DeviceError, SessionError, UsageError
+from devsession.protocol.segments import Coding
 from devsession.session import file_code, paths, patterns
 from devsession.session.contents import Contents
 from devsession.session.facts import Facts
 from devsession.session.file_access import FileAccess
 from devsession.session.metadata import CacheUse, FileMetadata, FileStat
 from devsession.session.paths import AnyPath
+from devsession.session.transfer import PATIENCE
 from devsession.session.trees import Entry, Trees
 
 if TYPE_CHECKING:
@@ -198,6 +200,19 @@ class FileLooking:
             self._metadata.forget()
         else:
             self._metadata.invalidate(known)
+
+    def moving(self, *, coding: Coding | str | None = None, patience: float = PATIENCE) -> None:
+        """Have what is in files moved in that coding from now on, and given up when nothing moves for ``patience`` seconds.
+
+        ``coding`` is ``"binary"``, ``"base64"`` or ``"hex"``; by default the best that the board can do. Raises UsageError for what is
+        none; a board that cannot do it is told of by the next transfer.
+        """
+        try:
+            self._contents.coding = None if coding is None else Coding(coding)
+        except ValueError:
+            known = ", ".join(each.value for each in Coding)
+            raise UsageError(f"{coding!r} is no coding: there are {known}", phase="files") from None
+        self._contents.patience = patience
 
     async def place(self, path: AnyPath) -> str:
         """Return a path that leads to the same place when the board's current directory is another; raises UsageError for what is none."""

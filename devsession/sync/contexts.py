@@ -81,6 +81,7 @@ class DeviceFiles(Twin[files.DeviceFiles]):
     getcwd = waits(files.DeviceFiles.getcwd)
     known = Fact[CacheUse]()
     invalidate = asks(files.DeviceFiles.invalidate)
+    moving = asks(files.DeviceFiles.moving)
     read_bytes = waits(files.DeviceFiles.read_bytes)
     read_text = waits(files.DeviceFiles.read_text)
     write_bytes = waits(files.DeviceFiles.write_bytes)

@@ -13,7 +13,9 @@ import argparse
 import contextlib
 import json
 import os
+import signal
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -160,6 +162,8 @@ def main() -> None:
         "--also", type=Path, help="figures of an earlier run, for what this one does not measure"
     )
     wanted = parser.parse_args()
+    # Ended as by Ctrl-C: no board stays behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory() as directory:
         tree_size = make_tree(Path(directory))
     made = versions()

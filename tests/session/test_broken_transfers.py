@@ -49,7 +49,7 @@ class Bench:
             self.manager = DeviceSessionManager(Board(self.wire, recovery=Rung.SOFT))
             await self.manager.connect()
         session = self.manager.get_or_create("transfers")
-        session.files._contents.patience = PATIENCE
+        session.files.moving(patience=PATIENCE)
         return session, self.wire
 
     async def close(self) -> None:

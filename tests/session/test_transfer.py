@@ -135,6 +135,24 @@ async def test_what_it_costs_without_a_binary_stream(capsys: pytest.CaptureFixtu
     assert down <= 1.40
 
 
+async def test_a_coding_of_choice(session: DeviceSession):
+    for coding in (*Coding, "hex", None):
+        session.files.moving(coding=coding)
+        await session.files.write_bytes("/file", RANDOM)
+        session.files.invalidate()
+        assert await session.files.read_bytes("/file") == RANDOM
+    with pytest.raises(UsageError, match="there are binary, base64, hex"):
+        session.files.moving(coding="uu")
+
+
+@EMULATED
+async def test_a_coding_that_the_board_cannot_do():
+    async with DeviceSessionManager.open("sim:mps2") as manager, manager.session() as session:
+        session.files.moving(coding="binary")
+        with pytest.raises(UsageError, match="cannot move files as binary"):
+            await session.files.write_bytes("/file", RANDOM)
+
+
 async def test_a_heap_that_is_smaller_than_was_thought():
     async with DeviceSessionManager.open("sim:?heap=200k") as manager:
         form, kind = form_for(manager, heap=32768 * 16)
@@ -227,7 +245,7 @@ async def test_real_file_systems(metered, kind: str):
 
 async def test_a_board_that_reads_no_more_is_told_by_its_silence(session: DeviceSession):
     await session.files.write_bytes("/file", RANDOM)
-    session.files._contents.patience = 0.3
+    session.files.moving(patience=0.3)
     # A file system that takes its time. While it does nothing is read, Ctrl-C neither.
     await session.exec(
         "import builtins, time\nclass Hanging:\n def __init__(s, f): s.f = f\n def write(s, b): time.sleep(1)\n"

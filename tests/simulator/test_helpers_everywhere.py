@@ -1,5 +1,6 @@
 """What is sent to boards from firmware_helpers: each file compiles and runs on every kind of board, and keeps to its budget."""
 
+import asyncio
 import hashlib
 import importlib.resources
 import zlib
@@ -7,6 +8,7 @@ import zlib
 import pytest
 
 from devsession import DeviceError, connect, probe
+from devsession.board.messages import Question
 from devsession.methods.method import Method
 from devsession.protocol.source import MAIN, compact
 from devsession.session.events import Events
@@ -24,6 +26,7 @@ FIRMWARE = {
 EVERYWHERE = pytest.mark.parametrize("url", FIRMWARE)
 # By file, in bytes as sent: what costs turns, time on slow lines, and heap on the smallest board.
 BUDGETS = {
+    "ask.py": 400,
     "batches.py": 560,
     "emit.py": 350,
     "execute.py": 2000,
@@ -33,6 +36,8 @@ BUDGETS = {
     "threads.py": 450,
     "tree.py": 800,
 }
+# More than a program takes that asks for a line.
+PATIENCE = 10.0
 # What runs in the simulator only.
 SIMULATORS = ("sim_", "unix_repl.py", "circuitpython_repl.py", "machine.py", "__init__.py")
 # A longer line is more than the smallest board's compiler should meet at once.
@@ -88,6 +93,21 @@ async def test_emit(url: str):
     async with connect(url) as board, Events(board, MAIN, 10) as events:
         await board.exec("devsession_helper.emit('x')")
         assert (await anext(events)).value == "x"
+
+
+@EVERYWHERE
+async def test_ask(url: str):
+    async with connect(url) as board:
+        asked: asyncio.Queue[Question] = asyncio.Queue()
+        board.messages.answer(MAIN, asked.put_nowait)
+        running = board.start("print('hello', input('name? '))")
+        async with asyncio.timeout(PATIENCE):
+            question = await asked.get()
+            assert question.prompt == "name? "
+            running.write(b"Anna" + question.line_end)
+            output = (await running.result()).output
+        assert output == ("name? Anna\n" if question.echoes else "name? ") + "hello Anna\n"
+        assert await board.eval("6 * 7") == 42
 
 
 @EVERYWHERE

@@ -56,6 +56,9 @@ TWINS: dict[type, type] = {
     executor.Methods: methods.Methods,
     executor.Threads: methods.Threads,
     executor.Executor: methods.Executor,
+    devsession.CoordinatedSession: sync.CoordinatedSession,
+    devsession.MultiSessionCoordinator: sync.MultiSessionCoordinator,
+    devsession.OutputBuffer: sync.OutputBuffer,
     listeners.Listeners: sync_session.Listeners,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
@@ -68,12 +71,30 @@ COROUTINES = {"background"}
 DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
-    OutputTail: {"append"},
+    OutputTail: {"append", "pieces", "told", "trim"},
+    devsession.OutputBuffer: {"append", "begin", "pieces", "told", "trim"},
+    devsession.CoordinatedSession: {
+        *(
+            "check_lasts",
+            "find",
+            "finish",
+            "go_on",
+            "hibernate",
+            "is_behind_another",
+            "let_go",
+            "lose",
+            "profile",
+        ),
+        *("retire", "sit", "submit", "wake", "was"),
+    },
+    devsession.MultiSessionCoordinator: {"changed", "printed"},
     devsession.Board: {"clean_up", "stop", "equip", "messages", "is_busy"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
         *(
+            "answer",
+            "asks",
             "exec_own",
             "exec_quietly",
             "hold",
