@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from devsession.links import connect, link
     from devsession.pool.config import Eviction, PoolConfig, Selection
     from devsession.pool.distribution import Distribution
+    from devsession.pool.labgrid.provider import LabgridBoards, PlaceLost
     from devsession.pool.lease import Lease, LeaseState
     from devsession.pool.local import LocalBoards
     from devsession.pool.metrics import PoolMetrics
@@ -179,6 +180,7 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "LabgridBoards",
     "Lease",
     "LeaseLost",
     "LeaseState",
@@ -194,6 +196,7 @@ __all__ = [
     "OutputBuffer",
     "Performance",
     "Pins",
+    "PlaceLost",
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
@@ -306,6 +309,7 @@ _HOMES = {
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
     "Hibernation": "devsession.coordinator.hibernation",
+    "LabgridBoards": "devsession.pool.labgrid.provider",
     "Lease": "devsession.pool.lease",
     "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
@@ -314,6 +318,7 @@ _HOMES = {
     "OutputBuffer": "devsession.coordinator.buffer",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
+    "PlaceLost": "devsession.pool.labgrid.provider",
     "PoolConfig": "devsession.pool.config",
     "PoolMetrics": "devsession.pool.metrics",
     "PoolSnapshot": "devsession.pool.snapshot",

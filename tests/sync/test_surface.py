@@ -127,6 +127,7 @@ INTERNAL: dict[type, set[str]] = {
 HANDED = (
     Transport,
     devsession.Pulse,
+    devsession.LabgridBoards,
     devsession.LocalBoards,
     devsession.SimulatedBoards,
     devsession.PoolStore,
