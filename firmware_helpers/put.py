@@ -67,6 +67,8 @@ def write(h,c,z):
                     os.remove(p)
                     os.rename(t,p)
         except BaseException:
+            # as execute.py does it: the unix port's Ctrl-C jumps out of the allocator too
+            h['collect']()
             f.close()
             if t!=p:os.remove(t)
             raise
