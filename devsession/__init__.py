@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from devsession.session.generators import DeployedGenerator
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.mounts import Mount
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
@@ -145,6 +146,7 @@ __all__ = [
     "LinkError",
     "LinkLostError",
     "MethodMissingError",
+    "Mount",
     "NegotiationError",
     "Performance",
     "Pins",
@@ -217,6 +219,7 @@ _HOMES = {
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
+    "Mount": "devsession.session.mounts",
     "Direction": "devsession.transport.recording",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",

@@ -125,6 +125,7 @@ if TYPE_CHECKING:
         DeployedGenerator,
         DeployedThread,
     )
+    from devsession.sync.mounts import Mount
     from devsession.sync.references import Ref, value_of
     from devsession.sync.session import DeviceSession, DeviceSessionManager
 
@@ -178,6 +179,7 @@ __all__ = [
     "LinkError",
     "LinkLostError",
     "MethodMissingError",
+    "Mount",
     "NegotiationError",
     "Performance",
     "Pins",
@@ -247,6 +249,7 @@ _TWINS = {
     "DeployedGenerator": "devsession.sync.methods",
     "DeployedThread": "devsession.sync.methods",
     "Events": "devsession.sync.events",
+    "Mount": "devsession.sync.mounts",
     "Ref": "devsession.sync.references",
     "Running": "devsession.sync.board",
     "connect": "devsession.sync.functions",

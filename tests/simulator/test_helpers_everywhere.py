@@ -25,6 +25,7 @@ BUDGETS = {
     "emit.py": 350,
     "execute.py": 2000,
     "get.py": 400,
+    "mount.py": 4600,
     "probe.py": 1400,
     "put.py": 1150,
     "threads.py": 450,

@@ -19,12 +19,14 @@ from devsession.session import (
     files,
     generators,
     listeners,
+    mounts,
     parts,
     references,
     threads,
 )
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
+from devsession.sync import mounts as sync_mounts
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
 from devsession.sync.twin import Fact, Twin
@@ -51,6 +53,7 @@ TWINS: dict[type, type] = {
     executor.Threads: methods.Threads,
     executor.Executor: methods.Executor,
     listeners.Listeners: sync_session.Listeners,
+    mounts.Mount: sync_mounts.Mount,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
 }
@@ -63,7 +66,7 @@ DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
     OutputTail: {"append"},
-    devsession.Board: {"clean_up", "stop", "equip", "messages"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages", "serve", "withdraw"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
@@ -90,6 +93,7 @@ INTERNAL: dict[type, set[str]] = {
     threads.BoardThread: {"let_go"},
     threads.DeployedThread: {*DEPLOYED, "ask", "hold", "raise_what_it_did"},
     listeners.Listeners: {"__call__", "settle"},
+    mounts.Mount: {"make"},
     references.Ref: {"make"},
 }
 
