@@ -23,6 +23,9 @@ if B:I=I.buffer
 # Number of the last request; 0: no program runs, 1: one does, 2: it waits for an answer; the thread of programs; the helper's dict and its
 # function; what is mounted
 g=[0,0,0,0,0,{}]
+# Refuses what cannot be answered.
+def v():
+    if g[1]-1 or t()!=g[2]:raise OSError(16 if g[1]else 19)
 # Prints a request.
 def w(*a):
     q=g[3]['c']
@@ -47,7 +50,7 @@ def r(m):
             a+=1
 # Asks, and gives the answer, which has n bytes or fewer on its way.
 def q(n,*a):
-    if g[1]-1 or t()!=g[2]:raise OSError(16 if g[1]else 19)
+    v()
     # memory first: an answer under way has to be read
     m=memoryview(bytearray(n))
     g[0]=g[0]+1&65535
@@ -60,15 +63,16 @@ def q(n,*a):
             r(m[:1])
             b=(b+m[:1])[-6:]
         r(m[:12])
-        e,n,v=[int(bytes(m[a:a+4]),16)for a in(0,4,8)]
+        e,n,c=[int(bytes(m[a:a+4]),16)for a in(0,4,8)]
         m=m[:n]
         r(m)
-        if len(m)<n or sum(m)&65535!=v:raise OSError(5)
+        if len(m)<n or sum(m)&65535!=c:raise OSError(5)
     except BaseException:
         # some of it may come yet
+        g[1]=1
         w(0)
         raise
-    finally:g[1]=1
+    g[1]=1
     if e:raise OSError(e)
     return u(bytes(m))
 # Stands for the helper's function: a program begins, and ends.
@@ -106,8 +110,7 @@ class V:
                 yield a[9:],int(a[0])<<12,0,int(a[1:9],16)
             b=s.q('l',p,k)
 class F(io.IOBase):
-    # n: the host's number of it, 0 when all of it is here; p: position; b: what is here, from a on; e: 49 when the file ends behind that;
-    # k: what is to be written, up to p
+    # n: the host's number of it, 0 when all of it is here; p: position; b: what is here, from a on; e: 49 when the file ends behind that
     def __init__(s,v,p,m):
         b=v.q('o',p,m)
         s.v=v
@@ -116,7 +119,6 @@ class F(io.IOBase):
         s.e=b[16]
         s.b=b[17:]
         s.a=0
-        s.k=b''
         s.t='b'not in m
         s.w='r'not in m or'+'in m
     def q(s,o,*a):
@@ -126,7 +128,6 @@ class F(io.IOBase):
     def d(s,n):
         i=s.p-s.a
         if not 0<=i<len(s.b):
-            s.flush()
             # asked once more it may have grown
             e=s.e
             s.e=0
@@ -179,26 +180,19 @@ class F(io.IOBase):
         m[:len(b)]=b
         return len(b)
     def write(s,b):
-        n=len(b)
         if s.n is None or not s.w:raise OSError(9)
+        v()
+        n=len(b)
         if hasattr(b,'encode'):b=bytes(b,'utf-8')
         s.b=b''
         s.e=0
-        s.k+=b
+        # nothing is waited for: what failed is told by flush and close
+        for i in range(0,len(b),s.v.z):w(-1,s.v.n,'w',s.n,s.p+i,y(b[i:i+s.v.z]))
         s.p+=len(b)
-        if len(s.k)>=s.v.z:s.flush()
         return n
     def flush(s):
-        b=s.k
-        s.k=b''
-        i=s.p-len(b)
-        while b:
-            i=int(s.q('w',i,y(b[:s.v.z])),16)
-            b=b[s.v.z:]
-            # where it is appended is where the host says
-            if not b:s.p=i
+        if s.w:s.q('z')
     def seek(s,n,h=0):
-        s.flush()
         if h==2:n+=int(s.q('z'),16)if s.n else len(s.b)
         if h==1:n+=s.p
         if n<0:raise OSError(22)
@@ -206,14 +200,13 @@ class F(io.IOBase):
         return n
     def tell(s):return s.p
     def close(s):
+        n=s.n
+        s.b=b''
+        s.e=0
         try:
-            s.flush()
-            # nothing is waited for
-            if s.n and g[1]==1:w(-1,s.v.n,'c',s.n)
-        finally:
-            s.n=None
-            s.b=b''
-            s.e=0
+            if n and s.w:s.q('c')
+            elif n and g[1]==1:w(-1,s.v.n,'c',n)
+        finally:s.n=None
     def ioctl(s,r,a):
         if r==1:s.flush()
         elif r==4:s.close()

@@ -7,15 +7,14 @@ import io
 import os
 import shutil
 from collections.abc import Callable
-from typing import Any
 
 from devsession.board.log import log
 from devsession.protocol import requests
-from devsession.protocol.requests import Request
+from devsession.protocol.requests import ONE_WAY, Request
 from devsession.protocol.segments import Coding, Form
 from devsession.session.shown import Shown
 
-# Files that a board may have open at once.
+# Files that a board may have open at once: with more, the one not used for longest is closed.
 OPEN_MOST = 64
 # Seconds from 1970 to 2000, where the clocks of some boards begin.
 _FROM_2000 = 946_684_800
@@ -50,6 +49,10 @@ _BLOCKS_MOST = 2**18 - 1
 _AT_END, _GOES_ON = b"1", b"0"
 
 
+class _FailedBefore(Exception):  # noqa: N818 - it is told to the board as its number
+    """What went wrong before, by the board's number of it."""
+
+
 class MountService:
     """Serves one directory to one board, whose answers have at most ``block`` bytes; every request is one small step, done at once."""
 
@@ -60,6 +63,8 @@ class MountService:
         self._block = block
         self._since = _FROM_2000 if epoch_year == 2000 else 0
         self._files: dict[int, io.FileIO] = {}
+        # By file, what went wrong when nobody waited to hear it: told when the board flushes or closes.
+        self._failed: dict[int, int] = {}
         self._last = 0
         self._listing: tuple[str, list[bytes]] = ("", [])
         self._verbs: dict[str, Callable[..., bytes]] = {
@@ -82,17 +87,22 @@ class MountService:
         """Answer one request."""
         try:
             data, error = self._verbs[request.verb](*request.arguments), 0
+        except _FailedBefore as failure:
+            data, error = b"", failure.args[0]
         except OSError as failure:
             data, error = b"", _ERRNOS.get(failure.errno or 0, _EIO)
         except (KeyError, TypeError, ValueError, OverflowError):
             # No request that a board of ours makes.
             data, error = b"", _EINVAL
+        if error and request.number == ONE_WAY and request.arguments and request.arguments[0] in self._files:
+            self._failed.setdefault(request.arguments[0], error)
         if error:
             log.event("mount", asked=request.verb, errno=error)
         return requests.encode(request.number, self._form, data, error)
 
     def close(self) -> None:
         """Close every file that the board has open."""
+        self._failed.clear()
         while self._files:
             self._files.popitem()[1].close()
 
@@ -156,7 +166,8 @@ class MountService:
 
     def _open(self, path: str, mode: str) -> bytes:
         if len(self._files) >= OPEN_MOST:
-            raise OSError(errno.EMFILE, path)
+            # Boards close what a program let go of when they collect garbage, and that does not reach here.
+            self._files.pop(next(iter(self._files))).close()
         file = self._shown.open(path, mode)
         try:
             is_read = not file.writable()
@@ -189,18 +200,27 @@ class MountService:
         file.seek(position)
         while data:
             data = data[file.write(data) :]
-        return b"%x" % file.tell()
+        return b""
 
     def _size(self, number: int) -> bytes:
+        self._tell_failure(number)
         return b"%x" % self._file(number).seek(0, os.SEEK_END)
 
     def _close(self, number: int) -> bytes:
         self._file(number).close()
         del self._files[number]
+        self._tell_failure(number)
         return b""
 
-    def _file(self, number: Any) -> io.FileIO:
+    def _tell_failure(self, number: int) -> None:
+        if error := self._failed.pop(number, 0):
+            raise _FailedBefore(error)
+
+    def _file(self, number: int) -> io.FileIO:
+        """Return a file that the board has open, and keep it longest from now on."""
         try:
-            return self._files[number]
+            file = self._files.pop(number)
         except KeyError:
             raise OSError(errno.EBADF, str(number)) from None
+        self._files[number] = file
+        return file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +17,8 @@ from devsession.session.shown import Shown
 from devsession.session.transfer_code import LEAST_HEAP
 
 if TYPE_CHECKING:
-    from devsession.session.capabilities import DeviceCapabilities
-    from devsession.session.session import DeviceSession
+    from devsession.session.session import Commons, DeviceSession
 
-REMOTE = "/remote"
 # How boards fail that have no file systems in Python, or cannot wait for input.
 _LACKING = frozenset({"ImportError", "AttributeError", "NameError"})
 
@@ -30,42 +29,42 @@ class Mount:
     ``local`` is the directory, ``remote`` where the board sees it, ``writable`` whether it may change it.
     """
 
-    def __init__(
-        self, session: DeviceSession, capabilities: DeviceCapabilities, shown: Shown, remote: str
-    ) -> None:
+    def __init__(self, session: DeviceSession, commons: Commons, shown: Shown, remote: str) -> None:
         self.local = shown.root
         self.remote = remote
         self.writable = shown.writable
         self._session = session
-        self._capabilities = capabilities
-        heap = session.board.free_heap or capabilities.heap_free or 0
-        found = forms_of(capabilities, heap)
-        if capabilities.implementation == "circuitpython":
+        self._board = commons.board
+        self._metadata = commons.files
+        self._capabilities = commons.facts.capabilities
+        heap = self._board.free_heap or self._capabilities.heap_free or 0
+        found = forms_of(self._capabilities, heap)
+        if self._capabilities.implementation == "circuitpython":
             raise self._lacking("file systems written in Python")
         if found is None:
             raise self._lacking(f"{LEAST_HEAP} bytes of free heap, or base64")
         self._program = mounting(found[0].coding, found[1])
-        self._block = block_of(heap, session.board.flow)
-        self._service = MountService(shown, *found, self._block, capabilities.epoch_year)
-        self._number = session.board.serve(self._service)
+        self._block = block_of(heap, self._board.flow)
+        self._service = MountService(shown, *found, self._block, self._capabilities.epoch_year)
+        self._number = self._board.serve(self._service)
         self._held: list[Held] = []
 
     def __repr__(self) -> str:
         return f"<Mount of {self.local} at {self.remote}{', writable' if self.writable else ''}>"
 
     @classmethod
-    async def make(
-        cls,
-        session: DeviceSession,
-        capabilities: DeviceCapabilities,
-        local: str | Path,
-        remote: paths.AnyPath,
-        *,
-        writable: bool,
-    ) -> Mount:
-        """Have the board see ``local``; raises what ``DeviceSession.mount`` does."""
+    async def make(cls, session: DeviceSession, commons: Commons, shown: Shown, remote: str) -> Mount:
+        """Have the board see a directory; raises what ``DeviceSession.mount`` does."""
         await session.ready()
-        mount = cls(session, capabilities, _shown(local, writable=writable), _place(remote))
+        if remote in commons.files.mounted:
+            raise UsageError(
+                f"the board sees another directory at {remote}",
+                board=session.url,
+                phase="mount",
+                hint="release that first",
+            )
+        mount = cls(session, commons, shown, remote)
+        commons.files.mounted.add(remote)
         # Held before it is there: should that be cancelled, nobody knows whether it is.
         mount._held = [
             session.push_cleanup(mount._close),
@@ -94,11 +93,10 @@ class Mount:
     async def _mount(self) -> None:
         self._service.close()
         arguments = f"{self._number},{encode(self.remote)},{self._block},{self._key}"
-        board = self._session.board
         try:
-            await board.call(self._program.key, self._program.call(arguments), name="mount")
+            await self._board.call(self._program.key, self._program.call(arguments), name="mount")
         except MethodMissingError:
-            await board.ask(self._program.first_call(arguments), name="mount")
+            await self._board.ask(self._program.first_call(arguments), name="mount")
 
     @property
     def _key(self) -> str:
@@ -111,28 +109,27 @@ class Mount:
         return f"(lambda h:h['h'].get({self._key},lambda*a:0)(h,{arguments}))({helper})"
 
     def _close(self) -> None:
-        self._session.board.withdraw(self._number)
+        self._metadata.mounted.discard(self.remote)
+        self._metadata.forget()
+        self._board.withdraw(self._number)
         self._service.close()
 
 
-def _shown(local: str | Path, *, writable: bool) -> Shown:
+def shown(local: str | Path, *, writable: bool) -> Shown:
+    """Return what a board is to see of this side; raises UsageError for what is no directory."""
     try:
         return Shown(Path(local), writable=writable)
     except OSError as error:
         raise UsageError(f"{local} cannot be shown: {error.strerror}", phase="mount") from error
 
 
-def _place(remote: paths.AnyPath) -> str:
+def checked_place(remote: paths.AnyPath) -> str:
+    """Return where a board is to see something; raises UsageError for what is no name in its root."""
     place = paths.checked(remote)
-    if (
-        not place.startswith("/")
-        or paths.absolute(place, "/") != place
-        or place.count("/") != 1
-        or place == "/"
-    ):
+    if not re.fullmatch(r"/[^/]+", place) or place in {"/.", "/.."}:
         raise UsageError(
             f"{place!r} is no place for a directory",
             phase="mount",
-            hint=f"a name in the root, such as {REMOTE}",
+            hint="a name in the root, such as /remote",
         )
     return place

@@ -76,7 +76,7 @@ class DeviceSession(Programs):
         self.given_back: int | None = None
         self.board_home = commons.home
         self.widths = commons.facts.widths
-        self._facts = commons.facts
+        self._commons = commons
         self._tell_end = ended
         self._begun = time.monotonic()
         self._lasted: float | None = None
@@ -154,10 +154,10 @@ class DeviceSession(Programs):
         Raises UsageError for what is no directory, CapabilityError where the board has no file systems in Python or too little heap, and
         what ``exec`` does.
         """
-        from devsession.session.mounts import Mount
+        from devsession.session.mounts import Mount, checked_place, shown
 
         self.use()
-        return await Mount.make(self, self._facts.capabilities, local, remote, writable=writable)
+        return await Mount.make(self, self._commons, shown(local, writable=writable), checked_place(remote))
 
     async def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""
