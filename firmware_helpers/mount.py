@@ -1,7 +1,7 @@
 # Shows a directory of the host as a file system. Every request is a record of the kind Q: a tuple of its number, the directory's, a letter,
 # and arguments. The host answers on standard input, and only while a program of devsession's runs: what is asked at another time, by a
 # thread, or by a callback in the middle of a request fails at once.
-# An answer: 10 41, number, errno, length and check of what follows, each in 4 hexadecimal digits, and so much, which `u` undoes.
+# An answer: 10 41, number, errno, length of what follows and check, each in 4 hexadecimal digits, and so much, which `u` undoes.
 # The host puts in front of this what `u` is and whether `B`, the stream, is binary (devsession/session/mount_code.py).
 # Language: MicroPython 1.19 and later.
 import io,sys
@@ -65,8 +65,8 @@ def q(n,*a):
         r(m[:12])
         e,n,c=[int(bytes(m[a:a+4]),16)for a in(0,4,8)]
         m=m[:n]
-        r(m)
-        if len(m)<n or sum(m)&65535!=c:raise OSError(5)
+        if len(m)==n:r(m)
+        if len(m)<n or sum(m)+e+n&65535!=c:raise OSError(5)
     except BaseException:
         # some of it may come yet
         g[1]=1
@@ -86,33 +86,55 @@ class V:
         s.n=n
         s.z=z
         s.d='/'
+        s.x=()
     def q(s,o,p,*a):
-        return q(s.z,s.n,o,p if p[:1]=='/'else s.d+p,*a)
-    def i(s,o,p):
-        return tuple([int(a)for a in str(s.q(o,p),'utf-8').split()])
+        s.x=()
+        return q(1100,s.n,o,s.j(p),*a)
+    def j(s,p):
+        return p if p[:1]=='/'else s.d+p
+    # asks for a block, for less where others have the memory
+    def k(s,*a):
+        s.x=()
+        while 1:
+            try:return q(s.z,s.n,*(a+(s.z,)))
+            except MemoryError:
+                if s.z<512:raise
+                s.z>>=1
+    def i(s,b):
+        return tuple([int(a)for a in str(b,'utf-8').split()])
     def mount(s,r,k):pass
     def umount(s):pass
     def open(s,p,m):return F(s,p,m)
-    def stat(s,p):return s.i('s',p)
-    def statvfs(s,p):return s.i('f',p)
+    def stat(s,p):
+        p=s.j(p)
+        if p in s.x:raise OSError(2)
+        b=s.q('s',p)
+        if len(b)>1:return s.i(b)
+        # an import asks for these next, and there is nothing whose name begins so
+        if not b:s.x=p+'.py',p+'.mpy'
+        raise OSError(2)
+    def statvfs(s,p):return s.i(s.q('f',p))
     def remove(s,p):s.q('d',p)
     def rmdir(s,p):s.q('e',p)
     def mkdir(s,p):s.q('k',p)
-    def rename(s,p,t):s.q('n',p,t if t[:1]=='/'else s.d+t)
+    def rename(s,p,t):s.q('n',p,s.j(t))
     def chdir(s,p):s.d=str(s.q('h',p),'utf-8')
     def getcwd(s):return s.d[:-1]or'/'
-    def ilistdir(s,p):return s.l(p,s.q('l',p,0))
+    def ilistdir(s,p):
+        p=s.j(p)
+        return s.l(p,s.k('l',p,0))
     def l(s,p,b):
         k=0
-        while b:
-            for a in str(b,'utf-8').split('/'):
+        while b[1:]:
+            for a in str(b[1:],'utf-8').split('/'):
                 k+=1
                 yield a[9:],int(a[0])<<12,0,int(a[1:9],16)
-            b=s.q('l',p,k)
+            if b[0]==49:break
+            b=s.k('l',p,k)
 class F(io.IOBase):
     # n: the host's number of it, 0 when all of it is here; p: position; b: what is here, from a on; e: 49 when the file ends behind that
     def __init__(s,v,p,m):
-        b=v.q('o',p,m)
+        b=v.k('o',v.j(p),m)
         s.v=v
         s.n=int(b[:8],16)
         s.p=int(b[8:16],16)
@@ -123,7 +145,7 @@ class F(io.IOBase):
         s.w='r'not in m or'+'in m
     def q(s,o,*a):
         if s.n is None:raise OSError(9)
-        return q(s.v.z,s.v.n,o,s.n,*a)
+        return q(64,s.v.n,o,s.n,*a)
     # up to n bytes, all that is here with n<0
     def d(s,n):
         i=s.p-s.a
@@ -132,7 +154,9 @@ class F(io.IOBase):
             e=s.e
             s.e=0
             if s.n==0 or e==49 and i==len(s.b):return b''
-            b=s.q('r',s.p)
+            s.b=b''
+            if s.n is None:raise OSError(9)
+            b=s.v.k('r',s.n,s.p)
             s.e=b[0]
             s.b=b[1:]
             s.a=s.p
@@ -140,9 +164,12 @@ class F(io.IOBase):
         b=s.b[i:i+n if n>=0 else len(s.b)]
         s.p+=len(b)
         return b
+    # whether that was the end: who got less than he wanted is told so without asking
+    def z(s):
+        return s.e==49 and s.p==s.a+len(s.b)
     def r(s,n):
         r=s.d(n)
-        while r and len(r)!=n:
+        while r and len(r)!=n and(n<0 or not s.z()):
             b=s.d(n-len(r)if n>=0 else n)
             if not b:break
             r+=b
@@ -172,6 +199,7 @@ class F(io.IOBase):
                 b=b[:i]
             if not b:break
             r+=b
+            if not i and s.z():break
             if n>0:n-=len(b)
         return str(r,'utf-8')if s.t else r
     def readlines(s):return list(s)

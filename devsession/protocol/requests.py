@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from devsession.errors import RemoteProtocolError
 from devsession.protocol import values
@@ -26,7 +25,7 @@ class Request:
     number: int
     service: int = 0
     verb: str = ""
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[str | int, ...] = ()
 
 
 def parse(payload: bytes) -> Request | None:
@@ -39,7 +38,8 @@ def parse(payload: bytes) -> Request | None:
         case (0,):
             return Request(GIVEN_UP)
         case (int(number), int(service), str(verb), *arguments) if ONE_WAY <= number <= _LARGEST:
-            return Request(number, service, verb, tuple(arguments))
+            plain = all(isinstance(argument, str | int) for argument in arguments)
+            return Request(number, service, verb, tuple(arguments)) if plain else None
         case _:
             return None
 
@@ -47,7 +47,8 @@ def parse(payload: bytes) -> Request | None:
 def encode(number: int, form: Form, data: bytes = b"", errno: int = 0) -> bytes:
     """Return an answer: ``data`` as the board takes it, or the number of an error."""
     body = form.encode(data)
-    return BEGIN + b"%04x%04x%04x%04x" % (number, errno, len(body), checksum(body)) + body
+    check = (checksum(body) + errno + len(body)) & _LARGEST
+    return BEGIN + b"%04x%04x%04x%04x" % (number, errno, len(body), check) + body
 
 
 def fitting(data: bytes, size: int, form: Form) -> bytes:

@@ -15,6 +15,8 @@ _ERRNO = re.compile(r"\[Errno (\d+)\]|\(?(\d+)\b")
 _WRAPPER = "<stdin>"
 _HELPER = ("x", "y")
 _PROGRAM = "<string>"
+# What programs of ours are called that a program of the user's may call without knowing.
+UNSEEN = "<devsession>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ def _own(frames: list[Frame], program: str) -> tuple[Frame, ...]:
         for function in _HELPER:
             if frames and frames[0].function == function:
                 del frames[0]
+    frames = [frame for frame in frames if frame.file != UNSEEN]
     return tuple(Frame(program, f.line, f.function) if f.file == _PROGRAM else f for f in frames)
 
 

@@ -79,7 +79,7 @@ class FileMetadata:
         self.facts: FileFacts | None = None
         self.current: str | None = None
         # Where directories of this side are seen: what is in them may be another at any time.
-        self.mounted: set[str] = set()
+        self.mounted: dict[str, int] = {}
         self._stats: dict[str, FileStat | None] = {}
         self._listings: dict[str, frozenset[str]] = {}
         self._age = 0
@@ -119,6 +119,8 @@ class FileMetadata:
         elif happening in {Happening.EPOCH_ENDED, Happening.LINK_LOST}:
             self.forget()
             self.facts = None
+        if happening is Happening.EPOCH_ENDED:
+            self.mounted.clear()
 
     def _program_began(self) -> None:
         look = _look.get()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from devsession.board.helper import compact
 from devsession.protocol.segments import Coding, Form
+from devsession.protocol.tracebacks import UNSEEN
 from devsession.session.transfer_code import TAKEN, Program, form_of
 from devsession.transport.base import Flow
 
@@ -20,16 +21,20 @@ BLOCK_MOST = 16384
 
 # How what a program writes is made text, as its requests are.
 _WRITTEN = {
-    Coding.BASE64: "def y(b):\n from binascii import b2a_base64 as u\n return str(u(b)[:-1],'utf-8')\n",
-    Coding.HEX: "def y(b):\n from binascii import hexlify as u\n return str(u(b),'utf-8')\n",
+    Coding.BASE64: "from binascii import b2a_base64 as Y\ndef y(b):return str(Y(b)[:-1],'utf-8')\n",
+    Coding.HEX: "from binascii import hexlify as Y\ndef y(b):return str(Y(b),'utf-8')\n",
 }
 
 
 @functools.cache
-def mounting(coding: Coding, written: Coding) -> Program:
-    """Return the program that mounts and unmounts; answers come in one coding, what is written goes in another."""
+def mounting(coding: Coding, written: Coding, *, can_name: bool) -> Program:
+    """Return the program that mounts and unmounts; answers come in one coding, what is written goes in another.
+
+    ``can_name``: whether the board compiles what has a name.
+    """
     head = f"B={int(coding is Coding.BINARY)}\n"
-    return Program("mount", head + TAKEN[coding] + _WRITTEN[written] + compact("mount.py"))
+    text = head + TAKEN[coding] + _WRITTEN[written] + compact("mount.py")
+    return Program("mount", text, UNSEEN if can_name else "")
 
 
 def forms_of(capabilities: DeviceCapabilities, heap: int) -> tuple[Form, Coding] | None:

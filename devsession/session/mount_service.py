@@ -46,6 +46,7 @@ _ERRNOS = {
 _EIO, _EINVAL = 5, 22
 _ANY_BLOCK = 4096
 _BLOCKS_MOST = 2**18 - 1
+_ENDINGS = (".py", ".mpy")
 _AT_END, _GOES_ON = b"1", b"0"
 
 
@@ -91,7 +92,7 @@ class MountService:
             data, error = b"", failure.args[0]
         except OSError as failure:
             data, error = b"", _ERRNOS.get(failure.errno or 0, _EIO)
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
             # No request that a board of ours makes.
             data, error = b"", _EINVAL
         if error and request.number == ONE_WAY and request.arguments and request.arguments[0] in self._files:
@@ -109,7 +110,11 @@ class MountService:
     # Names
 
     def _stat(self, path: str) -> bytes:
-        found = self._shown.stat(path)
+        try:
+            found = self._shown.stat(path)
+        except FileNotFoundError:
+            # Told whether there is something of that name with an ending, for which an import asks next.
+            return b"0" if any(self._shown.has(path + ending) for ending in _ENDINGS) else b""
         size = 0 if self._shown.is_dir(path) else found.st_size
         return self._numbers(found.st_mode & 0xF000, 0, 0, 0, 0, 0, size, *self._times(found))
 
@@ -128,18 +133,21 @@ class MountService:
     def _numbers(self, *numbers: int) -> bytes:
         return " ".join(map(str, numbers)).encode()
 
-    def _list(self, path: str, begin: int) -> bytes:
+    def _list(self, path: str, begin: int, size: int) -> bytes:
         if not begin or self._listing[0] != path:
             found = self._shown.listing(path)
             entries = [f"{4 if folder else 8}{size:08x}{name}".encode() for name, folder, size in found]
             self._listing = (path, entries)
-        page, room = [], self._block
+        page: list[bytes] = []
+        room = min(size, self._block) - 2
         for entry in self._listing[1][begin:]:
             room -= len(self._form.encode(entry + b"/"))
-            if room < 0:
+            # One that is too long alone is an error there.
+            if room < 0 and page:
                 break
             page.append(entry)
-        return b"/".join(page)
+        is_end = begin + len(page) >= len(self._listing[1])
+        return (_AT_END if is_end else _GOES_ON) + b"/".join(page)
 
     def _chdir(self, path: str) -> bytes:
         if not self._shown.is_dir(path):
@@ -164,14 +172,14 @@ class MountService:
 
     # Files
 
-    def _open(self, path: str, mode: str) -> bytes:
+    def _open(self, path: str, mode: str, size: int) -> bytes:
         if len(self._files) >= OPEN_MOST:
             # Boards close what a program let go of when they collect garbage, and that does not reach here.
             self._files.pop(next(iter(self._files))).close()
         file = self._shown.open(path, mode)
         try:
             is_read = not file.writable()
-            block = self._block_at(file, 0, 17) if is_read else _GOES_ON
+            block = self._block_at(file, 0, size - 2 * 17) if is_read else _GOES_ON
             position = file.seek(0, os.SEEK_END) if "a" in mode else 0
         except BaseException:
             file.close()
@@ -183,15 +191,16 @@ class MountService:
         self._files[self._last] = file
         return b"%08x%08x" % (self._last, position) + block
 
-    def _read(self, number: int, position: int) -> bytes:
-        return self._block_at(self._file(number), position, 1)
+    def _read(self, number: int, position: int, size: int) -> bytes:
+        return self._block_at(self._file(number), position, size - 2)
 
-    def _block_at(self, file: io.FileIO, position: int, before: int) -> bytes:
-        """Return whether a block reaches the end of a file, and the block; ``before``: what else the answer has, in bytes."""
+    def _block_at(self, file: io.FileIO, position: int, size: int) -> bytes:
+        """Return whether a block reaches the end of a file, and the block, which has at most ``size`` bytes on its way."""
+        size = max(1, min(size, self._block))
         file.seek(position)
-        data = file.read(self._block) or b""
-        found = requests.fitting(data, self._block - 2 * before, self._form)
-        is_end = len(found) == len(data) < self._block
+        data = file.read(size) or b""
+        found = requests.fitting(data, size, self._form)
+        is_end = len(found) == len(data) < size
         return (_AT_END if is_end else _GOES_ON) + found
 
     def _write(self, number: int, position: int, text: str) -> bytes:

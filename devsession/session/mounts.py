@@ -43,7 +43,9 @@ class Mount:
             raise self._lacking("file systems written in Python")
         if found is None:
             raise self._lacking(f"{LEAST_HEAP} bytes of free heap, or base64")
-        self._program = mounting(found[0].coding, found[1])
+        self._program = mounting(
+            found[0].coding, found[1], can_name=self._capabilities.features.get("compile") is True
+        )
         self._block = block_of(heap, self._board.flow)
         self._service = MountService(shown, *found, self._block, self._capabilities.epoch_year)
         self._number = self._board.serve(self._service)
@@ -64,7 +66,6 @@ class Mount:
                 hint="release that first",
             )
         mount = cls(session, commons, shown, remote)
-        commons.files.mounted.add(remote)
         # Held before it is there: should that be cancelled, nobody knows whether it is.
         mount._held = [
             session.push_cleanup(mount._close),
@@ -92,6 +93,7 @@ class Mount:
 
     async def _mount(self) -> None:
         self._service.close()
+        self._metadata.mounted[self.remote] = self._number
         arguments = f"{self._number},{encode(self.remote)},{self._block},{self._key}"
         try:
             await self._board.call(self._program.key, self._program.call(arguments), name="mount")
@@ -109,7 +111,8 @@ class Mount:
         return f"(lambda h:h['h'].get({self._key},lambda*a:0)(h,{arguments}))({helper})"
 
     def _close(self) -> None:
-        self._metadata.mounted.discard(self.remote)
+        if self._metadata.mounted.get(self.remote) == self._number:
+            del self._metadata.mounted[self.remote]
         self._metadata.forget()
         self._board.withdraw(self._number)
         self._service.close()

@@ -149,7 +149,7 @@ class DeviceSession(Programs):
         Programs, of whatever session, open, list and import what is in it; ``remote`` is one of the places where imports are looked for.
         They may change it only when it is ``writable``; nothing outside of it is reached, by links neither. What is asked while no program
         of devsession's runs, or from another thread, is an OSError (19, 16). A program that uses it must not read standard input itself.
-        After a reset of the board it is there for the session's next program.
+        After a reset of the board it is gone, until ``mount`` is called again, or a manager that reconnects does so.
 
         Raises UsageError for what is no directory, CapabilityError where the board has no file systems in Python or too little heap, and
         what ``exec`` does.

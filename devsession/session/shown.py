@@ -42,6 +42,13 @@ class Shown:
         """Return what is known of what is there."""
         return self._target(path).stat()
 
+    def has(self, path: str) -> bool:
+        """Whether something is there."""
+        try:
+            return self._target(path).exists()
+        except OSError:
+            return False
+
     def is_dir(self, path: str) -> bool:
         """Whether a directory is there; raises OSError for nothing."""
         return stat.S_ISDIR(self.stat(path).st_mode)

@@ -50,10 +50,14 @@ _ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-z)\n"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A function of the board's, called by a key that is made of its text, as methods are."""
+    """A function of the board's, called by a key that is made of its text, as methods are.
+
+    ``file``: what its frames in tracebacks are called, where the board can tell.
+    """
 
     function: str
     text: str
+    file: str = ""
 
     @property
     def key(self) -> str:
@@ -66,7 +70,10 @@ class Program:
 
     def first_call(self, arguments: str) -> str:
         """Return an expression that puts it on the board and calls it."""
-        put = f"exec({literal(self.text)},m),m['{self.function}']"
+        source = literal(self.text)
+        if self.file:
+            source = f"compile({source},{literal(self.file)},'exec')"
+        put = f"exec({source},m),m['{self.function}']"
         called = f"h['h'].setdefault({bytes_literal(self.key.encode())},({put})[1])(h,{arguments})"
         return f"[{called}for h in[__import__('__main__').{HELPER}_h]for m in[{{}}]][0]"
 
