@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test check lint types firmware hil soak bench fuzz clean
+.PHONY: demo test check lint types firmware labgrid hil soak bench fuzz clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/made: Makefile
@@ -45,6 +45,20 @@ types: $(VENV)/complete
 firmware: $(VENV)/runtime
 	$(BIN)/python hil_tests/firmware/build_mps2.py
 
+# For the tests of the labgrid provider: an environment of its own, as labgrid's fork of pyserial and pyserial itself are written to the
+# same place. Both are also kept beside each other there, so that the tests can choose.
+LABGRID := .labgrid
+
+labgrid: $(LABGRID)/complete
+
+$(LABGRID)/complete: Makefile pyproject.toml
+	$(PYTHON) -m venv $(LABGRID)
+	$(LABGRID)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[labgrid]'
+	for build in pyserial pyserial-labgrid; do \
+		$(LABGRID)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(LABGRID)/serial/$$build $$build || exit 1; \
+	done
+	@touch $@
+
 # Every test of the suite for boards on every simulated board, and on real ones by BOARDS="--devsession-board /dev/ttyACM0"; PIN is one
 # that may be driven.
 PIN ?= 2
@@ -56,12 +70,14 @@ hil: $(VENV)/complete
 soak: $(VENV)/complete
 	DEVSESSION_SOAK=1 $(PYTEST) -m soak tests
 
+# The last one, of file jobs, takes about half an hour; with --quick three minutes.
 bench: $(VENV)/complete
-	for file in tests/benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	for file in $(filter-out %/bench_files.py,$(wildcard tests/benchmarks/bench_*.py)); do $(BIN)/python $$file || exit 1; done
+	$(BIN)/python tests/benchmarks/bench_files.py --json build/file-jobs.json --chart pictures/file-jobs.svg
 
 fuzz: $(VENV)/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	$(BIN)/python tests/protocol/fuzz_engine.py -max_total_time=60
 
 clean:
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(LABGRID) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -23,12 +23,20 @@ if TYPE_CHECKING:
     from devsession.board.running import Running
     from devsession.board.switches import Rung
     from devsession.cassette.recorder import record
+    from devsession.coordinator.buffer import OutputBuffer
+    from devsession.coordinator.coordinator import MultiSessionCoordinator
+    from devsession.coordinator.hibernation import Hibernation
+    from devsession.coordinator.limits import SessionLimits
+    from devsession.coordinator.session import CoordinatedSession
+    from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
+    from devsession.coordinator.work import SessionKind
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
         AmbiguousBoardError,
         BoardNotFoundError,
         BoardSwappedError,
+        BoardTakenError,
         CapabilityError,
         CassetteEndedError,
         CassetteError,
@@ -44,12 +52,14 @@ if TYPE_CHECKING:
         HostNotFoundError,
         HostUnreachableError,
         InterpreterNotFoundError,
+        LeaseLost,
         LeaseTimeoutError,
         LinkClosedError,
         LinkError,
         LinkLostError,
         MethodMissingError,
         NegotiationError,
+        PoolClosedError,
         PoolError,
         PortBusyError,
         PortNotFoundError,
@@ -57,8 +67,10 @@ if TYPE_CHECKING:
         PortRefusedError,
         ProfileError,
         ProtocolError,
+        ProviderError,
         RawReplError,
         RecoveryError,
+        RequirementError,
         SessionEndedError,
         SessionError,
         SessionExistsError,
@@ -66,9 +78,21 @@ if TYPE_CHECKING:
         UncertainExecutionError,
         UnknownNameError,
         UnrepresentableValueError,
+        UnsafeNameError,
         UsageError,
     )
     from devsession.links import connect, link
+    from devsession.pool.config import Eviction, PoolConfig, Selection
+    from devsession.pool.distribution import Distribution
+    from devsession.pool.lease import Lease, LeaseState
+    from devsession.pool.local import LocalBoards
+    from devsession.pool.metrics import PoolMetrics
+    from devsession.pool.pool import SessionPool
+    from devsession.pool.provider import BoardOffer
+    from devsession.pool.shown import ShownPool, shown_pools
+    from devsession.pool.simulated import SimulatedBoards
+    from devsession.pool.snapshot import BoardSnapshot, BoardState, PoolSnapshot, SessionSnapshot
+    from devsession.pool.store import PoolStore
     from devsession.session.capabilities import Change, DeviceCapabilities, FileSystem, Performance
     from devsession.session.capability_cache import CapabilityCache, Refreshed, recall, refresh
     from devsession.session.cleanup import Held, Resource, ResourceState
@@ -76,18 +100,22 @@ if TYPE_CHECKING:
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
     from devsession.session.generators import DeployedGenerator
+    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
+    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.mounts import Mount
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
+    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
+    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -100,8 +128,13 @@ __all__ = [
     "AmbiguousBoardError",
     "Board",
     "BoardNotFoundError",
+    "BoardOffer",
+    "BoardSnapshot",
+    "BoardState",
     "BoardSwappedError",
+    "BoardTakenError",
     "BoardThread",
+    "CacheUse",
     "CapabilitiesChange",
     "CapabilityCache",
     "CapabilityError",
@@ -112,6 +145,8 @@ __all__ = [
     "CassetteUnplayedError",
     "Change",
     "ConnectionState",
+    "CoordinatedSession",
+    "CoordinatedState",
     "DeadlineError",
     "Deployed",
     "DeployedFunction",
@@ -124,9 +159,12 @@ __all__ = [
     "DeviceSessionManager",
     "DevsessionError",
     "Direction",
+    "DiskUse",
+    "Distribution",
     "EmulatorNotFoundError",
     "Event",
     "Events",
+    "Eviction",
     "Execution",
     "ExpectError",
     "Expected",
@@ -134,23 +172,36 @@ __all__ = [
     "FaultKind",
     "FaultPlan",
     "FaultyTransport",
+    "FileStat",
     "FileSystem",
     "Finding",
     "Held",
+    "Hibernation",
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "Lease",
+    "LeaseLost",
+    "LeaseState",
     "LeaseTimeoutError",
     "Level",
     "LinkClosedError",
     "LinkError",
     "LinkLostError",
+    "LocalBoards",
     "MethodMissingError",
     "Mount",
+    "MultiSessionCoordinator",
     "NegotiationError",
+    "OutputBuffer",
     "Performance",
     "Pins",
+    "PoolClosedError",
+    "PoolConfig",
     "PoolError",
+    "PoolMetrics",
+    "PoolSnapshot",
+    "PoolStore",
     "Port",
     "PortAdded",
     "PortBusyError",
@@ -161,7 +212,9 @@ __all__ = [
     "PortRemoved",
     "ProfileError",
     "ProfileReport",
+    "Progress",
     "ProtocolError",
+    "ProviderError",
     "Pulse",
     "Ran",
     "RawReplError",
@@ -169,6 +222,7 @@ __all__ = [
     "RecoveryError",
     "Ref",
     "Refreshed",
+    "RequirementError",
     "Rescue",
     "Reset",
     "ResetReport",
@@ -176,18 +230,29 @@ __all__ = [
     "ResourceState",
     "Rung",
     "Running",
+    "Selection",
     "SessionEndedError",
     "SessionError",
+    "SessionEvent",
+    "SessionEventKind",
     "SessionExistsError",
+    "SessionKind",
+    "SessionLimits",
     "SessionPhase",
+    "SessionPool",
     "SessionProfile",
+    "SessionSnapshot",
     "SessionState",
     "SharedVariables",
+    "ShownPool",
+    "SimulatedBoards",
     "SimulatorError",
     "StateChange",
+    "SyncPlan",
     "UncertainExecutionError",
     "UnknownNameError",
     "UnrepresentableValueError",
+    "UnsafeNameError",
     "UsageError",
     "connect",
     "diagnose",
@@ -201,17 +266,24 @@ __all__ = [
     "refresh",
     "rescue",
     "set_clock",
+    "shown_pools",
     "watch_ports",
 ]
 
 # Where the names that are no exceptions live.
 _HOMES = {
     "Board": "devsession.board.board",
+    "BoardOffer": "devsession.pool.provider",
+    "BoardSnapshot": "devsession.pool.snapshot",
+    "BoardState": "devsession.pool.snapshot",
     "BoardThread": "devsession.session.threads",
+    "CacheUse": "devsession.session.metadata",
     "CapabilitiesChange": "devsession.session.facts",
     "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
     "ConnectionState": "devsession.session.states",
+    "CoordinatedSession": "devsession.coordinator.session",
+    "CoordinatedState": "devsession.coordinator.states",
     "Deployed": "devsession.session.deployed",
     "DeployedFunction": "devsession.session.deployed",
     "DeployedGenerator": "devsession.session.generators",
@@ -221,25 +293,40 @@ _HOMES = {
     "DeviceSessionManager": "devsession.session.manager",
     "Mount": "devsession.session.mounts",
     "Direction": "devsession.transport.recording",
+    "DiskUse": "devsession.session.looking",
+    "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
+    "Eviction": "devsession.pool.config",
     "Execution": "devsession.board.execution",
     "Expected": "devsession.board.expect",
     "Fault": "devsession.transport.fault_plan",
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
+    "FileStat": "devsession.session.metadata",
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
+    "Hibernation": "devsession.coordinator.hibernation",
+    "Lease": "devsession.pool.lease",
+    "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
+    "LocalBoards": "devsession.pool.local",
+    "MultiSessionCoordinator": "devsession.coordinator.coordinator",
+    "OutputBuffer": "devsession.coordinator.buffer",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
+    "PoolConfig": "devsession.pool.config",
+    "PoolMetrics": "devsession.pool.metrics",
+    "PoolSnapshot": "devsession.pool.snapshot",
+    "PoolStore": "devsession.pool.store",
     "Port": "devsession.transport.ports",
     "PortAdded": "devsession.transport.watch",
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
     "ProfileReport": "devsession.session.profile_report",
+    "Progress": "devsession.session.sending",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reconnect": "devsession.session.reconnect",
@@ -252,11 +339,21 @@ _HOMES = {
     "ResourceState": "devsession.session.cleanup",
     "Rung": "devsession.board.switches",
     "Running": "devsession.board.running",
+    "Selection": "devsession.pool.config",
+    "SessionEvent": "devsession.coordinator.states",
+    "SessionEventKind": "devsession.coordinator.states",
+    "SessionKind": "devsession.coordinator.work",
+    "SessionLimits": "devsession.coordinator.limits",
     "SessionPhase": "devsession.session.session",
+    "SessionPool": "devsession.pool.pool",
     "SessionProfile": "devsession.session.profile",
+    "SessionSnapshot": "devsession.pool.snapshot",
     "SessionState": "devsession.session.state",
     "SharedVariables": "devsession.session.shared",
+    "ShownPool": "devsession.pool.shown",
+    "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
+    "SyncPlan": "devsession.session.sync_plan",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",
@@ -269,6 +366,7 @@ _HOMES = {
     "refresh": "devsession.session.capability_cache",
     "rescue": "devsession.board.rescue",
     "set_clock": "devsession.board.clock",
+    "shown_pools": "devsession.pool.shown",
     "watch_ports": "devsession.transport.watch",
 }
 

@@ -41,7 +41,12 @@
     │   ├── UnknownNameError            no session, or no shared variable, has that name (also a KeyError)
     │   └── ProfileError                its profile could not be applied; says what was and what failed
     ├── PoolError                   boards that several users share
-    │   └── LeaseTimeoutError           none became free in time; says who holds them (also a TimeoutError)
+    │   ├── LeaseTimeoutError           none became free in time; says who holds them (also a TimeoutError)
+    │   ├── LeaseLost                   it was taken away from its holder: the board is gone, or the lease expired
+    │   ├── RequirementError            no board of the pool can ever have what was required; says why for each
+    │   ├── BoardTakenError             somebody else has the board
+    │   ├── ProviderError               boards cannot be asked for where they come from
+    │   └── PoolClosedError             the pool was used before it was begun, while it is drained, or after its end
     └── SimulatorError              a simulated board
         ├── InterpreterNotFoundError    no MicroPython interpreter here; says how to get one
         ├── InterpreterTooOldError      one was found, and it is too old
@@ -241,6 +246,10 @@ class LocalProtocolError(ProtocolError):
 
 class RemoteProtocolError(ProtocolError):
     """The board broke the protocol; the engine stays FAILED until the raw REPL is entered again."""
+
+
+class UnsafeNameError(RemoteProtocolError):
+    """A board lists what is no file's name, or one that this computer would take for another place; nothing was written under it."""
 
 
 class RawReplError(DevsessionError):
@@ -453,6 +462,34 @@ class LeaseTimeoutError(PoolError, TimeoutError):
     def __init__(self, message: str, *, timeout: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.timeout = timeout
+
+
+class LeaseLost(PoolError):  # noqa: N818 - an event in the holder's life, named as in the documentation of leases
+    """The lease ended under its holder: its board is gone, it expired, or it was given back; ``fence`` is its number."""
+
+    def __init__(self, message: str, *, fence: int, board: str | None = None) -> None:
+        super().__init__(message, board=board, phase="lease", hint="acquire again")
+        self.fence = fence
+
+
+class RequirementError(PoolError):
+    """No board of the pool can ever have what was required; ``lacks`` says why, by the name of each board."""
+
+    def __init__(self, message: str, *, lacks: dict[str, str], hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.lacks = lacks
+
+
+class BoardTakenError(PoolError):
+    """Somebody else has the board; the message says who, where that is known."""
+
+
+class ProviderError(PoolError):
+    """Boards cannot be asked for, taken or made where they come from."""
+
+
+class PoolClosedError(PoolError):
+    """The pool gives out no boards: it was not begun, it is being drained, or it has ended."""
 
 
 class SimulatorError(DevsessionError):

@@ -35,7 +35,7 @@ async def main(url: str) -> None:
             pin = await session.ref("__import__('machine').Pin(2)")  # any object of the board
             print("led:", await pin.value())
             path = await session.part.temporary_file("/session.txt", b"hello")
-            print("file:", await session.files.read(path))
+            print("file:", await session.files.read_bytes(path))
             print("held:", ", ".join(held.type for held in session.resources))
         async with manager.session() as session:
             print("file is still there:", await session.files.exists("/session.txt"))

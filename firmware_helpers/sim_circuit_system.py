@@ -92,7 +92,8 @@ class Hash:
 
 
 def decompress(data, wbits=15):
-    return deflate.DeflateIO(io.BytesIO(data), FORMATS[wbits]).read()
+    # The window of CircuitPython's is always the largest.
+    return deflate.DeflateIO(io.BytesIO(data), FORMATS[wbits], 15).read()
 
 
 def print_exception(error, value=None, tb=None, limit=None, file=None, chain=True):

@@ -134,13 +134,22 @@ class Board(Connection):
         timeout: float | None = None,
         priority: int = 0,
         namespace: int = MAIN,
+        value: bool = False,
+        into: OutputTail | None = None,
     ) -> Running:
-        """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned."""
-        job = program_job(program, args, timeout)
-        job.feed, job.more, job.namespace = OutputTail(), asyncio.Event(), namespace
+        """Start a program as ``run`` does, and return at once: its output and its end are to be had from the Running returned.
+
+        With ``value`` a text that is a single expression gives its value at the end, as with ``exec``. ``into`` takes its output as it
+        comes; neither the Running nor the Execution has it then.
+        """
+        job = program_job(program, args, timeout, value=value)
+        if into is not None:
+            job.output = OutputTail(0)
+        job.feed = OutputTail() if into is None else into
+        job.more, job.namespace = asyncio.Event(), namespace
         self._check_attached()
         task = self._turns.start(lambda: self._perform(job), job.deadline, priority, namespace)
-        return Running(job, task, self.output, self.url)
+        return Running(job, task, self._prompt)
 
     async def stream(
         self,

@@ -20,7 +20,14 @@ from devsession.board.recovery import Recovery
 from devsession.board.resetter import Resetter
 from devsession.board.switches import PowerHook, Reopen, Rung, Switches
 from devsession.board.turns import Turns
-from devsession.errors import DeadlineError, LinkClosedError, LinkError, UsageError
+from devsession.errors import (
+    DeadlineError,
+    LinkClosedError,
+    LinkError,
+    LinkLostError,
+    RawReplError,
+    UsageError,
+)
 from devsession.transport.base import CLOSE_TIMEOUT, Flow, Transport
 
 # Defaults of DESIGN 4, in seconds; every one can be given with the call.
@@ -99,6 +106,11 @@ class Connection:
         """How many bytes of heap were free when the first program of this connection and life of the board ran; None before that."""
         return self._prompt.interpreter.free_heap
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether something runs on the board, or waits to."""
+        return self._turns.is_busy
+
     def add_watcher(self, watcher: Callable[[Happening], None]) -> None:
         """Have ``watcher`` called with what befalls the board, at once and on the loop; it must not raise."""
         self._prompt.watchers.append(watcher)
@@ -165,12 +177,16 @@ class Connection:
             await self._turns.end()
             if self._opened:
                 await self.detach()
-        except (LinkError, DeadlineError) as error:
+        except (LinkError, DeadlineError, RawReplError) as error:
             # The link is closed below, whatever state the board is in.
             log.event("detach failed", board=self.url, error=type(error).__name__, said=error.message)
         finally:
             with log.phase("close", board=self.url):
                 await self._prompt.wire.close(timeout)
+
+    def cut(self, why: str) -> None:
+        """End the link at once, and send nothing more: for whoever has no right to the board any longer. To others it is lost."""
+        self._prompt.wire.cut(LinkLostError(why, board=self.url))
 
     async def reopen(self, timeout: float | None = ATTACH_TIMEOUT) -> None:
         """Open a new link to the same board after the last one was lost, as soon as it is there; then listen.

@@ -3,45 +3,92 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from devsession.board.output import OUTPUT_KEPT
 from devsession.errors import DeviceError, UnrepresentableValueError
 
+# Small pieces are kept together in blocks of this many bytes: each object of its own would take some 40 more.
+BLOCK = 65536
+
 
 class OutputTail:
-    """The last bytes of a stream: ``limit`` of them are kept, ``dropped`` counts the others."""
+    """The last bytes of a stream: ``limit`` of them are kept, ``dropped`` counts the others, ``end`` all that ever came.
 
-    def __init__(self, limit: int = OUTPUT_KEPT) -> None:
-        self._chunks: deque[bytes] = deque()
-        self._limit = limit
+    Adding and dropping costs the same however much is kept, and however small the pieces are. ``told`` is called with what was added.
+    """
+
+    def __init__(self, limit: int = OUTPUT_KEPT, told: Callable[[bytes], None] | None = None) -> None:
+        # The last one grows until it is full; of the first one `_gone` bytes are no longer kept.
+        self._blocks: deque[bytes | bytearray] = deque()
+        self._gone = 0
         self._size = 0
+        self.limit = limit
+        self.told = told
         self.dropped = 0
+        self.end = 0
 
     def __bytes__(self) -> bytes:
-        return b"".join(self._chunks)
+        return b"".join(self.pieces())
 
     def __len__(self) -> int:
         return self._size
 
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what is kept, in pieces of no particular length."""
+        gone = self._gone
+        for block in tuple(self._blocks):
+            yield bytes(memoryview(block)[gone:])
+            gone = 0
+
+    def since(self, position: int) -> tuple[int, bytes]:
+        """Return what came after the first ``position`` bytes and is still kept, and where that begins."""
+        wanted = min(self.end - position, self._size)
+        found: list[bytes] = []
+        for block in reversed(self._blocks):
+            if wanted <= 0:
+                break
+            found.append(bytes(memoryview(block)[-wanted:]))
+            wanted -= len(block)
+        data = b"".join(reversed(found))
+        return self.end - len(data), data
+
     def take(self) -> bytes:
         """Remove and return everything that is kept."""
         data = bytes(self)
-        self._chunks.clear()
-        self._size = 0
+        self._blocks.clear()
+        self._gone = self._size = 0
         return data
 
     def append(self, data: bytes) -> None:
         """Add bytes at the end; the oldest are dropped over the limit."""
-        self._chunks.append(data)
+        last = self._blocks[-1] if self._blocks else b""
+        if isinstance(last, bytearray) and len(last) + len(data) <= BLOCK:
+            last += data
+        else:
+            if isinstance(last, bytearray):
+                # A bytearray that has grown holds more memory than it shows.
+                self._blocks[-1] = bytes(last)
+            self._blocks.append(bytearray(data) if len(data) < BLOCK else data)
         self._size += len(data)
-        while self._size > self._limit:
-            surplus = self._size - self._limit
-            oldest = self._chunks.popleft()
-            if len(oldest) > surplus:
-                self._chunks.appendleft(oldest[surplus:])
-            lost = min(surplus, len(oldest))
+        self.end += len(data)
+        if self._size > self.limit:
+            self.trim(self.limit)
+        if self.told is not None:
+            self.told(data)
+
+    def trim(self, size: int) -> None:
+        """Drop the oldest bytes until ``size`` are left."""
+        while self._size > size:
+            there = len(self._blocks[0]) - self._gone
+            lost = min(self._size - size, there)
+            if lost == there:
+                self._blocks.popleft()
+                self._gone = 0
+            else:
+                self._gone += lost
             self._size -= lost
             self.dropped += lost
 

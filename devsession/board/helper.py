@@ -1,4 +1,4 @@
-"""The helper on the board's side (firmware_helpers/execute.py), and the one that sends events (emit.py): how they get there."""
+"""The helper on the board's side (firmware_helpers/execute.py), those that send events and ask (emit.py, ask.py): how they get there."""
 
 from __future__ import annotations
 
@@ -41,9 +41,11 @@ class Helper:
         return None
 
 
-def emitter(namespace: int) -> str:
-    """Return the program that puts ``devsession_helper`` into a namespace."""
-    return sources.emission(compact("emit.py"), namespace)
+def emitter(namespace: int, *, asks: bool) -> list[str]:
+    """Return the programs that put ``devsession_helper`` into a namespace, and an ``input`` that ``asks`` the host."""
+    # Together they would be too much for the compiler of a small board.
+    emission = sources.emission(compact("emit.py"), namespace)
+    return [emission, sources.asking(compact("ask.py"), namespace)] if asks else [emission]
 
 
 def compact(name: str) -> str:

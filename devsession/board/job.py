@@ -31,8 +31,8 @@ class Job:
     """A program for the board: its ``source``, how it is run, how it is called in tracebacks, its deadline, its namespace.
 
     ``lasting``: what it leaves on the board may be missed after a reset. ``feed``, where given, takes the output as it comes; ``more`` is
-    set when there is some. ``log`` takes it too. ``exchange`` moves
-    data while it runs. ``is_emitter``: it is what puts the helper for events there, and needs none.
+    set when there is some. ``log`` takes it too. ``exchange`` moves data while it runs. ``is_emitter``: it is what puts the helper for
+    events there, and needs none. ``was_fed``: it was written to, and may not have read all of that.
     """
 
     source: str
@@ -43,6 +43,7 @@ class Job:
     namespace: int = MAIN
     lasting: bool = True
     is_emitter: bool = False
+    was_fed: bool = False
     feed: OutputTail | None = None
     more: asyncio.Event | None = None
     log: OutputLog | None = None

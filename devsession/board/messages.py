@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +29,19 @@ class Event:
         return brought(self.result)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A program of a session waits for a line that ends with ``line_end``: for ``input``, or at a pause point, where there is no prompt."""
+
+    prompt: str | None
+    line_end: bytes
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the board itself prints what is written to it."""
+        return self.line_end == b"\r"
+
+
 class Listener(Protocol):
     """Who is told what a namespace sends; nobody else needs to hold it: one that is dropped is told no more."""
 
@@ -47,6 +61,7 @@ class Messages:
     def __init__(self) -> None:
         self.dropped = 0
         self._listeners: dict[int, weakref.WeakSet[Listener]] = {}
+        self._answering: dict[int, Callable[[Question], None]] = {}
         # By namespace the life of the board in which the emitter was put there; -1 where it is wanted and never was.
         self._lives: dict[int, int] = {}
 
@@ -59,9 +74,22 @@ class Messages:
         """Tell ``listener`` no more; the emitter stays."""
         self._listeners.get(namespace, weakref.WeakSet()).discard(listener)
 
+    def answer(self, namespace: int, asked: Callable[[Question], None]) -> None:
+        """Have ``asked`` called when a program of a namespace asks for a line; its programs find the ``input`` that does from the next on.
+
+        The line is to be written to the program that asks.
+        """
+        self._answering[namespace] = asked
+        self._lives[namespace] = -1
+
+    def asks(self, namespace: int) -> bool:
+        """Whether somebody answers the programs of a namespace."""
+        return namespace in self._answering
+
     def forget(self, namespace: int) -> None:
         """Know that a namespace is no more."""
         self._listeners.pop(namespace, None)
+        self._answering.pop(namespace, None)
         self._lives.pop(namespace, None)
 
     def is_missing(self, namespace: int, life: int) -> bool:
@@ -76,8 +104,11 @@ class Messages:
     def take(self, emitted: Emitted, nonce: int | None) -> None:
         """Take a message from the wire, where ``nonce`` is that of this attach."""
         found = _read(emitted.payload) if emitted.payload is not None and emitted.nonce == nonce else None
+        if found is not None and isinstance(found[1], Question) and found[0] in self._answering:
+            self._answering[found[0]](found[1])
+            return
         listeners = self._listeners_for(found[0]) if found is not None else []
-        if found is None or not listeners:
+        if found is None or not listeners or isinstance(found[1], Question):
             self.dropped += 1
             return
         event = Event(time.time(), found[1])
@@ -108,4 +139,6 @@ def _read(payload: bytes) -> tuple[int, Any] | None:
             return namespace, value
         case [str(kind), str(text)] if isinstance(namespace, int):
             return namespace, Opaque(kind, text)
+        case [None, str() | None as prompt, bool(as_file)] if isinstance(namespace, int):
+            return namespace, Question(prompt, b"\n" if as_file else b"\r")
     return None

@@ -28,12 +28,12 @@ class OutputLog:
     """What a board printed: by programs and by itself, in order.
 
     ``bytes(output)`` is all that is kept, ``text`` the same as text, ``pieces`` with their times. ``dropped`` counts the bytes before
-    those, ``end`` all that ever came.
+    those, ``end`` all that ever came; ``limit`` is how many bytes are kept.
     """
 
     def __init__(self, limit: int = OUTPUT_KEPT) -> None:
         self._pieces: deque[Printed] = deque()
-        self._limit = limit
+        self.limit = limit
         self._readers = Waiters()
         self.dropped = 0
         self.end = 0
@@ -60,7 +60,7 @@ class OutputLog:
         else:
             self._pieces.append(Printed(now, data))
         self.end += len(data)
-        while self.end - self.dropped > self._limit or len(self._pieces) > PIECES_KEPT:
+        while self.end - self.dropped > self.limit or len(self._pieces) > PIECES_KEPT:
             self.dropped += len(self._pieces.popleft().data)
         self.wake()
 

@@ -66,11 +66,12 @@ class Performer:
         """Put the helper for events into a namespace that wants one, unless it is there; raises what ``perform`` does, and DeviceError."""
         if not self._prompt.messages.is_missing(namespace, self._interpreter.epoch):
             return
-        job = Job(emitter(namespace), Mode.EXEC, "the helper for events", deadline, namespace=sources.HOME)
-        job.prelude, job.lasting, job.is_emitter = sources.opening(), False, True
-        execution = job.conclude(await self._perform(job), self._prompt.url)
-        if execution.error is not None:
-            raise execution.error
+        for program in emitter(namespace, asks=self._prompt.messages.asks(namespace)):
+            job = Job(program, Mode.EXEC, "the helper for events", deadline, namespace=sources.HOME)
+            job.prelude, job.lasting, job.is_emitter = sources.opening(), False, True
+            execution = job.conclude(await self._perform(job), self._prompt.url)
+            if execution.error is not None:
+                raise execution.error
         self._prompt.messages.has_put(namespace, self._interpreter.epoch)
 
     async def _perform(self, job: Job) -> Finished:
@@ -87,6 +88,9 @@ class Performer:
                 seen=finished.error[-200:],
             )
         self._interpreter.user_ran |= job.started and job.lasting
+        if job.was_fed:
+            # What it did not read stands at the prompt now, before the next command: entering again clears it.
+            self._prompt.wire.engine.distrust()
         return finished
 
     async def _transact(self, job: Job) -> Finished:

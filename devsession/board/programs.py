@@ -35,8 +35,15 @@ def call_job(key: str, arguments: str, timeout: float | None, name: str) -> Job:
     return Job(key + arguments, Mode.CALL, name, Deadline.after(timeout))
 
 
-def program_job(program: str | Path, args: tuple[str, ...], timeout: float | None) -> Job:
-    """Return the job that runs a program, a file of this host or its text; raises UsageError for a file that cannot be read."""
+def program_job(
+    program: str | Path, args: tuple[str, ...], timeout: float | None, *, value: bool = False
+) -> Job:
+    """Return the job that runs a program, a file of this host or its text; with ``value`` a text may be an expression that gives one.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    if value and isinstance(program, str) and not args:
+        return source_job(program, timeout, NAMELESS)
     name, text = (str(program), _read(program)) if isinstance(program, Path) else (NAMELESS, program)
     job = Job(sources.normalise(_text(text)), Mode.EXEC, name, Deadline.after(timeout))
     if args:

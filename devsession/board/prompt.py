@@ -171,6 +171,9 @@ class Prompt:
 
     async def leave(self, deadline: Deadline) -> None:
         """Go back to the friendly REPL, so that the next user finds a prompt; a board that says nothing is left all the same."""
+        if self.wire.state is State.FAILED and self.failure is None and self.wire.lost is None:
+            # A program was fed, and nothing ran after it.
+            await self._enter(deadline, PATIENT)
         if self.is_ready:
             with log.phase("detach", board=self.url):
                 self.wire.leave()

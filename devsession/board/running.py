@@ -11,7 +11,12 @@ from devsession.board.execution import Execution
 from devsession.board.expect import Expected, Expecter, Patterns
 from devsession.board.job import Job
 from devsession.board.output import OutputLog
+from devsession.board.prompt import Prompt
 from devsession.errors import UsageError
+from devsession.protocol.states import BUSY, State
+
+# What the board acts on while a program runs, or its prompt would once the program has ended: Ctrl-A to Ctrl-E.
+_ACTED_ON = frozenset(b"\x01\x02\x03\x04\x05")
 
 
 class Running:
@@ -20,13 +25,14 @@ class Running:
     Use it in ``async with``: leaving the block before the program has ended interrupts it and leaves the board usable.
     """
 
-    def __init__(self, job: Job, task: asyncio.Task[Execution], output: OutputLog, board: str) -> None:
+    def __init__(self, job: Job, task: asyncio.Task[Execution], prompt: Prompt) -> None:
         self._job = job
+        self._prompt = prompt
         self._task = task
         assert job.more is not None
         self._more = job.more
-        self._output = output
-        self._expecter = Expecter(output, self._why_silent, board, output.end)
+        self._output: OutputLog = prompt.output
+        self._expecter = Expecter(self._output, self._why_silent, prompt.url, self._output.end)
         task.add_done_callback(self._ended)
 
     @property
@@ -62,6 +68,33 @@ class Running:
         As ``Board.expect``, and raises ExpectError too when the program ends before; it runs on after that error, and after a match.
         """
         return await self._expecter.expect(patterns, timeout)
+
+    def write(self, data: bytes, *, raw: bool = False) -> None:
+        """Send bytes to the program, which finds them at its ``sys.stdin``; what it does not read by its end is dropped.
+
+        Ctrl-A to Ctrl-E among them are refused unless ``raw`` is given: the board acts on some at once, its prompt on others. Raises
+        UsageError for those, and when the program has not begun or has ended; LinkLostError.
+        """
+        if not raw and (found := _ACTED_ON.intersection(data)):
+            raise UsageError(
+                f"the control byte 0x{min(found):02x} is not for programs",
+                hint="raw=True sends it all the same",
+            )
+        if not (self._prompt.job is self._job and self._prompt.wire.state is State.RUNNING):
+            raise UsageError(
+                "the program does not run: it has not begun, or has ended",
+                board=self._prompt.url,
+                phase="write",
+            )
+        self._job.was_fed = True
+        self._prompt.wire.feed(data)
+
+    def interrupt(self) -> bool:
+        """Send Ctrl-C to the program, until it has ended; return whether it runs. As ``Board.interrupt``, for no other program."""
+        if self._prompt.job is not self._job or self._prompt.wire.state not in BUSY:
+            return False
+        self._prompt.wire.interrupt()
+        return True
 
     async def result(self) -> Execution:
         """Wait for the end and return what came of it; raises what ``Board.run`` raises.

@@ -26,6 +26,11 @@ class Turns:
             weakref.WeakKeyDictionary()
         )
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is work under way, or waiting."""
+        return bool(self._tasks)
+
     async def take(
         self, work: Callable[[], Awaitable[_T]], deadline: Deadline, priority: int = 0, owner: int = 0
     ) -> _T:

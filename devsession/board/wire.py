@@ -116,8 +116,15 @@ class Wire:
         log.wire("received", data, self.transport.url)
         self._advance(lambda: self.engine.receive(data, time.monotonic()))
 
+    def cut(self, error: LinkError) -> None:
+        """End the link at once, as if it had been lost by ``error``."""
+        self.connection_lost(error)
+        self.transport.abort()
+
     def connection_lost(self, error: LinkError | None) -> None:
-        """Take the end of the link."""
+        """Take the end of the link; there is but one."""
+        if self.lost is not None:
+            return
         self._stop_timer()
         self.handed_over = self.transport.unsent == 0
         self.lost = error or LinkClosedError("the link is closed", board=self.transport.url)

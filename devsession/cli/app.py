@@ -17,6 +17,8 @@ COMMANDS = {
     "exec": ("devsession.cli.execute", 'Run code on a board: devsession exec "print(6*7)"'),
     "eval": ("devsession.cli.execute", 'Print the value of an expression: devsession eval "2**100"'),
     "run": ("devsession.cli.execute", "Run a program of this computer on a board, streaming its output"),
+    "fs": ("devsession.cli.fs", "List, copy, sync, edit and remove files of a board: devsession fs ls"),
+    "mip": ("devsession.cli.mip", "Install packages on a board: devsession mip install NAME"),
     "info": ("devsession.cli.info", "Tell what a board is and what it can do"),
     "monitor": ("devsession.cli.monitor", "Print what a board prints, without disturbing it"),
     "repl": ("devsession.cli.repl", "Work at a board's own prompt; Ctrl-] leaves"),
@@ -31,6 +33,7 @@ COMMANDS = {
         "Run a command and record all that passes between it and the board",
     ),
     "replay": ("devsession.cli.cassettes", "Show a recorded cassette"),
+    "pool": ("devsession.cli.pool", "Pools of boards: status, and their figures for Prometheus"),
     "sim": ("devsession.cli.sim", "Simulated boards: list, install, serve"),
 }
 

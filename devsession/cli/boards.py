@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from devsession.cli.outcome import conclude
-from devsession.cli.terminal import printable
+from devsession.cli.terminal import aligned, printable
 from devsession.transport.holders import holder_of
 from devsession.transport.ports import Port, list_ports
 
@@ -119,10 +119,7 @@ def _cells(board: dict[str, Any]) -> list[str]:
 
 def _print(boards: list[dict[str, Any]]) -> None:
     rows = [[head for head, _ in _COLUMNS], *map(_cells, boards)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write(line.rstrip() + "\n")
+    sys.stdout.writelines(line + "\n" for line in aligned(rows))
 
 
 def _draw(boards: list[dict[str, Any]]) -> None:

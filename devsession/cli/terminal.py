@@ -9,6 +9,7 @@ import re
 import select
 import stat
 import sys
+from collections.abc import Sequence
 from typing import Self
 
 # CSI, OSC (bounded) and two-byte sequences, whole.
@@ -24,6 +25,15 @@ _NO_ROOM = 0.05
 def printable(text: str) -> str:
     """Return ``text`` without escape sequences; other control characters but line ends and tabs become visible escapes."""
     return re.sub(_CONTROL, lambda match: f"\\x{ord(match[0]):02x}", re.sub(_SEQUENCE, "", text))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the rows of a table as lines, its columns one below the other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 class Sanitiser:

@@ -17,6 +17,8 @@ HELPER = "_devsession"
 HOME = -1
 # What programs that send events know by this name.
 EMITTER = "devsession_helper"
+# What they have where somebody at the host answers them.
+ASKING = ("input", "pause_point")
 # How the code that puts the helper on a board goes on, and how it ends.
 TABLE = f"globals().setdefault('{HELPER}_h',{{'h':{{}}}})['G']=globals()\n"
 NAMED = f"finally:{HELPER}={HELPER}_h.get('x')\n"
@@ -123,8 +125,16 @@ def is_refusal(error: bytes) -> bool:
 
 def emission(helper: str, namespace: int) -> str:
     """Return the program that puts the helper for events on a board for a namespace; to be run in HOME, behind ``opening``."""
-    there = f"h.setdefault({namespace},{{'__name__':'__main__'}})" if namespace != MAIN else "G"
-    return f"h.pop({HOME})\n{helper}{there}['{EMITTER}']=M({namespace})\n"
+    return f"h.pop({HOME})\n{helper}{_dict_of(namespace)}['{EMITTER}']=M({namespace})\n"
+
+
+def asking(helper: str, namespace: int) -> str:
+    """Return the program that puts the helper for questions there too, behind that for events."""
+    return f"h.pop({HOME})\n{helper}i({_dict_of(namespace)},{namespace},H(sys,'stdin'))\n"
+
+
+def _dict_of(namespace: int) -> str:
+    return f"h.setdefault({namespace},{{'__name__':'__main__'}})" if namespace != MAIN else "G"
 
 
 def opening() -> str:

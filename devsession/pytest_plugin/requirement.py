@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from devsession.pool.requirement import are_words
+
 # More boards than any test has at hand.
 MOST = 100
 _KNOWN = {"requires", "firmware", "count", "roles"}
@@ -73,7 +75,7 @@ def _check(mark: pytest.Mark, where: str) -> None:
             f"{where}: the marker devsession takes {', '.join(sorted(_KNOWN))} by name, not {unknown or mark.args}"
         )
     for given in (mark.kwargs.get("requires", ()), *_values(mark.kwargs.get("roles", {}))):
-        if not _are_words(given):
+        if not are_words(given):
             raise pytest.UsageError(f"{where}: features are words, or a list of them, not {given!r}")
     if not isinstance(mark.kwargs.get("firmware", ""), str):
         raise pytest.UsageError(
@@ -93,14 +95,6 @@ def _check(mark: pytest.Mark, where: str) -> None:
 
 def _values(roles: Any) -> list[Any]:
     return list(roles.values()) if isinstance(roles, dict) else []
-
-
-def _are_words(given: Any) -> bool:
-    if isinstance(given, str):
-        return bool(given.strip())
-    return isinstance(given, list | tuple | set | frozenset) and all(
-        isinstance(each, str) and each.strip() for each in given
-    )
 
 
 def _words(given: Any) -> tuple[str, ...]:

@@ -165,24 +165,18 @@ class Applying:
         if not await files.exists(path):
             return False
         found = await files.stat(path)
-        return not found.is_dir and found.size == len(content) and await files.read(path) == content
+        return not found.is_dir and found.size == len(content) and await files.read_bytes(path) == content
 
     async def _write(self, path: str, content: bytes) -> None:
         files = self._session.files
         try:
-            await files.write(path, content)
+            await files.write_bytes(path, content)
         except DeviceError as error:
             folder = posixpath.dirname(path)
             if error.errno != _ENOENT or not folder.strip("/"):
                 raise
-            await self._make_folder(folder)
-            await files.write(path, content)
-
-    async def _make_folder(self, folder: str) -> None:
-        files = self._session.files
-        if folder.strip("/") and not await files.exists(folder):
-            await self._make_folder(posixpath.dirname(folder))
-            await files.mkdir(folder)
+            await files.mkdir(folder, parents=True, exist_ok=True)
+            await files.write_bytes(path, content)
 
     # What is given, and given back
 

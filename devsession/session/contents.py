@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, contextmanager
 
-from devsession.errors import DeviceError, SessionError, UsageError
+from devsession.errors import (
+    DeadlineError,
+    DeviceError,
+    DeviceResetError,
+    LinkError,
+    RecoveryError,
+    SessionError,
+    UncertainExecutionError,
+    UsageError,
+)
 from devsession.protocol.segments import Coding
 from devsession.session import file_code, paths
 from devsession.session.facts import Facts
@@ -107,7 +116,7 @@ class Contents:
                 for path, source in files
             ]
             if going:
-                with self._access.metadata.looking(*(path for path, _ in files)):
+                with self._access.metadata.looking(*(path for path, _ in files)), self._noting(going):
                     await transfer.put(going, f"{len(going)} files", sent)
 
     async def fetch(self, path: str) -> AsyncGenerator[bytes]:
@@ -151,13 +160,22 @@ class Contents:
                 yield file, data
 
     async def _put(self, transfer: Transfer, file: Outgoing, sent: Callable[[int], object]) -> FileStat:
-        with self._access.metadata.looking(file.path) as look:
+        with self._access.metadata.looking(file.path) as look, self._noting([file]):
             try:
                 found = FileStat.read(file.path, *await transfer.put([file], file.path, sent))
             except DeviceError as error:
                 raise _explained(error, in_place=not file.beside) from error.__cause__
         self._access.metadata.saw(look, file.path, found)
         return found
+
+    @contextmanager
+    def _noting(self, files: Sequence[Outgoing]) -> Iterator[None]:
+        """Have removed at the next occasion what the block leaves on a board that could not remove it itself."""
+        try:
+            yield
+        except (LinkError, UncertainExecutionError, DeviceResetError, DeadlineError, RecoveryError):
+            self._access.leftovers.note([paths.beside(file.path) for file in files if file.beside])
+            raise
 
     async def _make(self, path: str) -> None:
         facts = await self._access.facts()
@@ -179,6 +197,10 @@ class Contents:
         if not facts.functions >= _FUNCTIONS:
             return None
         found = form_of(capabilities, facts.heap, self.coding)
+        if found is None and self.coding is not None:
+            raise UsageError(
+                f"this board cannot move files as {self.coding.value}", board=self._access.url, phase="files"
+            )
         return None if found is None else Transfer(self._access.board, *found, self.patience)
 
     async def _write(self, path: str, source: Source, to: str) -> FileStat:

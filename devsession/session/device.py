@@ -6,7 +6,7 @@ import keyword
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import UsageError
-from devsession.protocol.source import EMITTER
+from devsession.protocol.source import ASKING, EMITTER
 
 if TYPE_CHECKING:
     from devsession.session.capabilities import DeviceCapabilities
@@ -45,7 +45,8 @@ class DeviceContext:
         names = await self._session.eval_quietly(
             "[n for n in globals() if isinstance(n,str) and n[:2]!='__']"
         )
-        return sorted(name for name in names if not name.startswith("_devsession") and name != EMITTER)
+        ours = {EMITTER, *ASKING} if self._session.asks else {EMITTER}
+        return sorted(name for name in names if not name.startswith("_devsession") and name not in ours)
 
     async def delete(self, name: str) -> None:
         """Delete ``name``; raises DeviceError where there is none."""

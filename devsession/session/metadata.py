@@ -55,6 +55,19 @@ class FileFacts:
         return "stat" not in self.functions
 
 
+@dataclass(frozen=True, slots=True)
+class CacheUse:
+    """How often something was asked about a board's files: ``hits`` were known already, ``misses`` had to be asked of the board."""
+
+    hits: int
+    misses: int
+
+    @property
+    def rate(self) -> float:
+        """The share that was known, from 0 to 1; 0 before anything was asked."""
+        return self.hits / (self.hits + self.misses) if self.hits else 0.0
+
+
 @dataclass(slots=True, eq=False)
 class Look:
     """One exec of devsession's own that is known to change nothing on the file systems but what is at ``changed``."""
@@ -83,6 +96,9 @@ class FileMetadata:
         self._stats: dict[str, FileStat | None] = {}
         self._listings: dict[str, frozenset[str]] = {}
         self._age = 0
+        self._hits = self._misses = 0
+        # What is being written by those who have it open.
+        self.open: set[str] = set()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         board.add_watcher(self._happened)
 
@@ -104,6 +120,11 @@ class FileMetadata:
         self.current = None
         self._stats.clear()
         self._listings.clear()
+
+    def invalidate(self, path: str) -> None:
+        """Forget what is at ``path``, in it, and in the directory that it is in; a directory of a longer name is another one."""
+        self._drop(path)
+        self._listings.pop(paths.split(path)[0], None)
 
     def lock(self, path: str) -> asyncio.Lock:
         """Return the lock for what takes several execs with one file."""
@@ -138,10 +159,17 @@ class FileMetadata:
     def _drop(self, path: str) -> None:
         # What looked before must not store what it saw.
         self._age += 1
-        inside = path.rstrip("/") + "/"
+        folder = paths.split(path)[0]
+        # The time of a directory changes with what is in it.
+        self._stats.pop(folder, None)
+        # FAT has one file for names that differ in case only.
+        folded = path.casefold()
+        inside = folded.rstrip("/") + "/"
         for known in (self._stats, self._listings):
-            for key in [key for key in known if key == path or key.startswith(inside)]:
+            for key in [key for key in known if (low := key.casefold()) == folded or low.startswith(inside)]:
                 del known[key]
+        for other in [one for one in self._listings if one != folder and one.casefold() == folder.casefold()]:
+            del self._listings[other]
 
     # What is known
 
@@ -150,9 +178,14 @@ class FileMetadata:
         if look.age == self._age:
             self.current = current
 
+    @property
+    def use(self) -> CacheUse:
+        """How often what was asked was known."""
+        return CacheUse(self._hits, self._misses)
+
     def knows(self, path: str) -> bool:
         """Whether it is known what is at ``path``, or that nothing is."""
-        return path in self._stats
+        return self._counted(path in self._stats)
 
     def stat(self, path: str) -> FileStat | None:
         """Return what is at ``path``, ``None`` for nothing; raises KeyError when that is not known."""
@@ -160,11 +193,17 @@ class FileMetadata:
 
     def listing(self, path: str) -> tuple[FileStat, ...] | None:
         """Return what is in the directory ``path``, sorted by name; ``None`` when that is not known."""
-        names = self._listings.get(path)
-        if names is None:
-            return None
-        found = [self._stats.get(paths.join(path, name)) for name in sorted(names)]
-        return None if None in found else tuple(stat for stat in found if stat is not None)
+        found = [self._stats.get(paths.join(path, name)) for name in sorted(self._listings.get(path, ()))]
+        known = tuple(stat for stat in found if stat is not None)
+        is_known = self._counted(path in self._listings and len(known) == len(found))
+        return known if is_known else None
+
+    def _counted(self, is_known: bool) -> bool:
+        if is_known:
+            self._hits += 1
+        else:
+            self._misses += 1
+        return is_known
 
     def saw(self, look: Look, path: str, stat: FileStat | None) -> None:
         """Know what a look found at ``path``, or left there, unless something began since."""
@@ -174,6 +213,9 @@ class FileMetadata:
         folder, name = paths.split(path)
         if path in look.changed and folder in look.listings:
             names = look.listings[folder] - {name}
+            if name.casefold() in map(str.casefold, names):
+                # On FAT it may be the same file.
+                return
             self._listings[folder] = look.listings[folder] = names if stat is None else names | {name}
 
     def saw_listing(self, look: Look, path: str, found: tuple[FileStat, ...]) -> None:

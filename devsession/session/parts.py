@@ -65,8 +65,9 @@ class Parts:
     async def temporary_file(self, path: str, content: bytes = b"") -> str:
         """Write ``content`` to a new file of the board and return its path; it is removed at the end, if it is still there.
 
-        One turn more than ``files.write``, whose errors it raises too. Raises DeviceError with errno 17 (FileExistsError in Python) where
-        something is already, and leaves that alone. A write that fails leaves nothing, one that is cancelled nothing after the session.
+        One turn more than ``files.write_bytes``, whose errors it raises too. Raises DeviceError with errno 17 (FileExistsError in Python)
+        where something is already, and leaves that alone. A write that fails leaves nothing, one that is cancelled nothing after the
+        session.
         """
         content = checked_content(content)
         place = await self._session.files.place(path)
@@ -80,7 +81,7 @@ class Parts:
             )
         held = self._session.push_on_board("temporary file", _REMOVE_FILE.format(written(place)))
         try:
-            await self._session.files.write(place, content)
+            await self._session.files.write_bytes(place, content)
         except DeviceError:
             await self._session.release(held)
             raise

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import zlib
 from pathlib import PurePosixPath
 
-from devsession.errors import RemoteProtocolError, UsageError
+from devsession.errors import UnsafeNameError, UsageError
 
 AnyPath = str | PurePosixPath
 
 # The longest name that any file system of a board takes.
 LONGEST_NAME = 255
+# What the names of files begin with that are not whole yet.
+BESIDE = ".devsession-"
 
 
 def checked(path: AnyPath) -> str:
@@ -54,7 +57,15 @@ def join(folder: str, name: str) -> str:
 
 def beside(path: str) -> str:
     """Return where new content for ``path`` is put until it is whole: always the same, so that what a broken write left is overwritten."""
-    return posixpath.join(posixpath.dirname(path), f".devsession-{number_beside(path):08x}")
+    return posixpath.join(posixpath.dirname(path), f"{BESIDE}{number_beside(path):08x}")
+
+
+def is_beside(path: str) -> bool:
+    """Whether that is a name of ours, made by ``beside``."""
+    return (
+        path.startswith("/")
+        and re.fullmatch(r"\.devsession-[0-9a-f]{8}", posixpath.basename(path)) is not None
+    )
 
 
 def number_beside(path: str) -> int:
@@ -63,9 +74,16 @@ def number_beside(path: str) -> int:
 
 
 def name_from_board(name: object, board: str) -> str:
-    """Return a name that the board listed; raises RemoteProtocolError for one that is no name but leads somewhere else."""
+    """Return a name that the board listed; raises UnsafeNameError for one that is no name but leads somewhere else."""
     if isinstance(name, str) and name not in {"", ".", ".."} and not {"/", "\0"} & set(name):
-        return name
-    raise RemoteProtocolError(
-        f"the board lists {name!a}, which is no file's name", board=board, phase="files"
+        try:
+            if len(name.encode()) <= LONGEST_NAME:
+                return name
+        except UnicodeEncodeError:
+            pass
+    shown = f"{name!a}"
+    raise UnsafeNameError(
+        f"the board lists {shown[:80]}{'...' * (len(shown) > 80)}, which is no file's name",
+        board=board,
+        phase="files",
     )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
-from devsession.board.execution import Execution
+from devsession.board.execution import Execution, OutputTail
 from devsession.board.expect import Expected, Patterns
+from devsession.board.messages import Question
 from devsession.board.programs import expression_job
 from devsession.board.running import Running
 from devsession.board.turns import checked_priority
@@ -53,6 +54,7 @@ class Programs:
         self._events = EventSources(board, namespace)
         self._started: dict[str, Running] = {}
         self._watched: set[asyncio.Task[None]] = set()
+        self._refusal: Callable[[], DevsessionError] | None = None
 
     @property
     def namespace(self) -> int:
@@ -99,6 +101,8 @@ class Programs:
         args: tuple[str, ...] = (),
         timeout: float | None = None,
         priority: int = 0,
+        value: bool = False,
+        into: OutputTail | None = None,
     ) -> Running:
         """Start a program in this session's namespace, and return at once; as ``Board.start``. The session's end stops it."""
         self.use(priority)
@@ -106,7 +110,13 @@ class Programs:
             # Those who wait for the board take turns: it runs before what is started next.
             self._watch(self.board.start(before, priority=priority, namespace=self._namespace))
         running = self.board.start(
-            program, args=args, timeout=timeout, priority=priority, namespace=self._namespace
+            program,
+            args=args,
+            timeout=timeout,
+            priority=priority,
+            namespace=self._namespace,
+            value=value,
+            into=into,
         )
         held = self._stack.push(running.stop, kind="program")
         self._started[held.id] = running
@@ -173,6 +183,16 @@ class Programs:
 
     # For the contexts
 
+    def answer(self, asked: Callable[[Question], None]) -> None:
+        """Have ``asked`` called when a program of the session asks for a line, with ``input`` or at a pause point; it is written to it."""
+        self.check()
+        self.board.messages.answer(self._namespace, asked)
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody answers the session's programs."""
+        return self.board.messages.asks(self._namespace)
+
     async def perform(self, code: str, *, evaluate: bool = True, timeout: float | None = EXEC_TIMEOUT) -> Any:
         """Run code of devsession's own in the namespace, an expression unless told otherwise; return the value of one."""
         self.use()
@@ -236,8 +256,18 @@ class Programs:
         checked_priority(priority)
         self._used = True
 
+    def suspend(self, refusal: Callable[[], DevsessionError]) -> None:
+        """Refuse every use from now on with the error that ``refusal`` returns, until ``resume``; what runs is not stopped by that."""
+        self._refusal = refusal
+
+    def resume(self) -> None:
+        """Let the session be used again."""
+        self._refusal = None
+
     def check(self) -> None:
-        """Raise SessionEndedError when the session has ended."""
+        """Raise SessionEndedError when the session has ended, and what it was suspended with while it is."""
+        if self._refusal is not None:
+            raise self._refusal()
         if self.phase is not SessionPhase.ACTIVE:
             raise SessionEndedError(f"session {self.name} has ended", board=self.board.url)
 

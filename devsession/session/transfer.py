@@ -84,25 +84,25 @@ class Transfer:
 
     async def get(self, files: Sequence[Wanted], what: str) -> list[bytes]:
         """Return parts of the board's files, all of which are held in memory here; raises as ``put``."""
-        parts: list[bytearray] = []
+        parts: list[list[bytes]] = []
 
         def attempt(form: Form) -> _Attempt:
-            parts[:] = [bytearray()]
+            parts[:] = [[]]
 
             def take(payload: bytes) -> None:
                 if payload:
-                    parts[-1] += form.decode(payload)
+                    parts[-1].append(payload)
                 else:
-                    parts.append(bytearray())
+                    parts.append([])
 
             listed = "".join(f"({encode(file.path)},{file.begin},{file.size})," for file in files)
             exchange = Exchange(patience=self._patience, take=take)
             return getting(form, self._kind), f"{form.size},[{listed}]", exchange
 
         def verified(form: Form, told: Any) -> list[bytes]:
-            found = [bytes(part) for part in parts[:-1]]
+            found = [_whole(part, form) for part in parts[:-1]]
             if [_digest(form, data) for data in found] != told:
-                raise ValueError
+                raise RemoteProtocolError("what came is not what was sent", phase="files")
             return found
 
         got: list[bytes] = await self._perform(attempt, verified, f"getting {what}")
@@ -123,7 +123,7 @@ class Transfer:
                 if error.errno not in {_EBADMSG, _EINVAL} and error.kind not in _OF_DAMAGE:
                     raise
                 damage: Exception = error
-            except (RemoteProtocolError, ValueError) as error:
+            except RemoteProtocolError as error:
                 damage = error
             damages += 1
             log.event("transfer again", board=self._board.url, what=what, why=str(damage))
@@ -168,3 +168,10 @@ def _digest(form: Form, data: bytes) -> bytes:
     digest = form.check.begin()
     digest.update(data)
     return digest.digest()
+
+
+def _whole(part: list[bytes], form: Form) -> bytes:
+    try:
+        return b"".join([form.decode(payload) for payload in part])
+    except ValueError as error:
+        raise RemoteProtocolError(f"what came is no {form.coding.value}", phase="files") from error

@@ -5,13 +5,16 @@ from __future__ import annotations
 import functools
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from devsession.board.helper import compact
 from devsession.protocol.segments import WINDOW_LEAST, Check, Coding, Form
 from devsession.protocol.source import HELPER, bytes_literal, literal
-from devsession.session.capabilities import DeviceCapabilities
 from devsession.session.homes import key_of
 from devsession.transport.base import Flow
+
+if TYPE_CHECKING:
+    from devsession.session.capabilities import DeviceCapabilities
 
 # With less heap than this, in bytes, a board is sent files piece by piece, each in an exec of its own.
 LEAST_HEAP = 32768
@@ -45,7 +48,7 @@ _GIVEN = {
     Coding.HEX: "def u(b):\n from binascii import hexlify as u\n return str(u(b),'utf-8')\n",
 }
 _DEFLATE = "def d(b,z):\n from deflate import DeflateIO\n from io import BytesIO\n return DeflateIO(BytesIO(b),1,z).read()\n"
-_ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-z)\n"
+_ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-15)\n"
 
 
 @dataclass(frozen=True, slots=True)

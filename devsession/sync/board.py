@@ -17,6 +17,7 @@ class OutputLog(Twin[output.OutputLog]):
 
     text = Fact[str]()
     pieces = Fact[list[output.Printed]]()
+    limit = Fact[int]()
     dropped = Fact[int]()
     end = Fact[int]()
     since = asks(output.OutputLog.since)
@@ -26,7 +27,10 @@ class OutputLog(Twin[output.OutputLog]):
 class OutputTail(Twin[execution.OutputTail]):
     """The last bytes of a stream: ``limit`` of them are kept, ``dropped`` counts the others."""
 
+    limit = Fact[int]()
     dropped = Fact[int]()
+    end = Fact[int]()
+    since = asks(execution.OutputTail.since)
     take = asks(execution.OutputTail.take)
     __bytes__ = asks(execution.OutputTail.__bytes__)
     __len__ = asks(execution.OutputTail.__len__)
@@ -40,6 +44,8 @@ class Running(Block[running.Running]):
 
     dropped = Fact[int]()
     expect = waits(running.Running.expect)
+    write = asks(running.Running.write)
+    interrupt = asks(running.Running.interrupt)
     result = waits(running.Running.result)
     stop = waits(running.Running.stop)
 
@@ -90,6 +96,7 @@ class Board(Block[asynchronous.Board]):
     attach = waits(asynchronous.Board.attach)
     detach = waits(asynchronous.Board.detach)
     close = waits(asynchronous.Board.close)
+    cut = asks(asynchronous.Board.cut)
     reopen = waits(asynchronous.Board.reopen)
 
     exec = waits(asynchronous.Board.exec)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from devsession.session import device, files, parts
+from devsession.session import device, files, opened, parts
+from devsession.session.metadata import CacheUse, FileStat
 from devsession.sync.references import Ref
-from devsession.sync.twin import Twin, asks, brings, waits
+from devsession.sync.twin import Block, Fact, Twin, asks, brings, gives, iterates, waits
 
 if TYPE_CHECKING:
     from devsession.session.capabilities import DeviceCapabilities
@@ -43,17 +44,55 @@ class Parts(Twin[parts.Parts]):
         return Ref.of(self._loop.run(lambda: self._original.pin(number, mode, **options)), self._loop)
 
 
+class DeviceFile(Block[opened.DeviceFile]):
+    """A file of a board, open in the block of its ``with``. As ``devsession.session.opened.DeviceFile``."""
+
+    path = Fact[str]()
+    mode = Fact[str]()
+    stat = Fact[FileStat | None]()
+    read = waits(opened.DeviceFile.read)
+    readline = waits(opened.DeviceFile.readline)
+    write = waits(opened.DeviceFile.write)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        """Return the next line."""
+        try:
+            return self._loop.run(self._original.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
+
+
 class DeviceFiles(Twin[files.DeviceFiles]):
     """Files and directories of the board; all sessions see the same. As ``devsession.session.files.DeviceFiles``."""
 
-    listing = waits(files.DeviceFiles.listing)
+    listdir = waits(files.DeviceFiles.listdir)
+    scandir = waits(files.DeviceFiles.scandir)
     stat = waits(files.DeviceFiles.stat)
     exists = waits(files.DeviceFiles.exists)
-    refresh = asks(files.DeviceFiles.refresh)
-    read = waits(files.DeviceFiles.read)
-    write = waits(files.DeviceFiles.write)
-    append = waits(files.DeviceFiles.append)
+    walk = iterates(files.DeviceFiles.walk)
+    glob = waits(files.DeviceFiles.glob)
+    hash = waits(files.DeviceFiles.hash)
+    statvfs = waits(files.DeviceFiles.statvfs)
+    mounts = asks(files.DeviceFiles.mounts)
+    chdir = waits(files.DeviceFiles.chdir)
+    getcwd = waits(files.DeviceFiles.getcwd)
+    known = Fact[CacheUse]()
+    invalidate = asks(files.DeviceFiles.invalidate)
+    moving = asks(files.DeviceFiles.moving)
+    read_bytes = waits(files.DeviceFiles.read_bytes)
+    read_text = waits(files.DeviceFiles.read_text)
+    write_bytes = waits(files.DeviceFiles.write_bytes)
+    write_text = waits(files.DeviceFiles.write_text)
+    open = gives(DeviceFile, files.DeviceFiles.open)
+    copy = waits(files.DeviceFiles.copy)
     remove = waits(files.DeviceFiles.remove)
     mkdir = waits(files.DeviceFiles.mkdir)
     rmdir = waits(files.DeviceFiles.rmdir)
+    rmtree = waits(files.DeviceFiles.rmtree)
     rename = waits(files.DeviceFiles.rename)
+    put = waits(files.DeviceFiles.put)
+    get = waits(files.DeviceFiles.get)
+    sync = waits(files.DeviceFiles.sync)

@@ -27,6 +27,7 @@ from devsession.sync.methods import Executor, Methods, Threads
 from devsession.sync.mounts import Mount
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
+from devsession.transport.endpoint import Endpoint, Target, url_of
 
 if TYPE_CHECKING:
     from devsession.session.capabilities import DeviceCapabilities
@@ -131,14 +132,17 @@ class DeviceSessionManager(Block[manager.DeviceSessionManager]):
     @classmethod
     def open(
         cls,
-        url: str,
+        board: str | Endpoint | Target,
         *,
         shared: SharedVariables | None = None,
         reconnect: Reconnect | None = None,
         **options: Any,
     ) -> Self:
-        """Return a manager of the board that ``url`` names; ``options`` as for ``devsession.sync.connect``."""
-        return cls(connect(url, **options), shared=shared, reconnect=reconnect)
+        """Return a manager of a board: one that a URL names, anything with host, port and protocol, or a labgrid Target's.
+
+        ``options`` as for ``devsession.sync.connect``. Raises what that does, and UsageError for what names no board.
+        """
+        return cls(connect(url_of(board), **options), shared=shared, reconnect=reconnect)
 
     board = Part(Board)
     shared = Fact[SharedVariables]()

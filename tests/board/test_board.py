@@ -15,6 +15,7 @@ from devsession.errors import (
     DeviceResetError,
     LinkClosedError,
     LinkError,
+    LinkLostError,
     UnrepresentableValueError,
     UsageError,
 )
@@ -316,3 +317,17 @@ async def test_a_priority_is_a_number_also_when_nobody_waits(board: Board):
     with pytest.raises(UsageError, match="a priority is an int"):
         await board.exec("1", priority="a")  # type: ignore[arg-type]
     assert await board.eval("1") == 1
+
+
+async def test_a_link_that_is_cut_is_lost_at_once_and_nothing_more_is_sent():
+    async with connect("sim:") as board:
+        running = asyncio.create_task(board.exec("print('begun')\nwhile True: pass", timeout=None))
+        await board.expect("begun")
+        board.cut("it was given to somebody else")
+        with pytest.raises(LinkLostError, match="it was given to somebody else"):
+            await running
+        assert isinstance(board.lost, LinkLostError)
+        board.cut("again")
+        assert "again" not in str(board.lost)
+        with pytest.raises(LinkLostError):
+            await board.exec("print(1)")

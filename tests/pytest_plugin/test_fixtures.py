@@ -64,8 +64,8 @@ async def test_manager(board_manager):
         led = await session.part.pin(2, "OUT")
         await led.value(1)
         assert await led.value() == 1
-        await session.files.write("/a.txt", b"abc")
-        assert await session.files.read("/a.txt") == b"abc"
+        await session.files.write_bytes("/a.txt", b"abc")
+        assert await session.files.read_bytes("/a.txt") == b"abc"
         ref = await session.ref("[1, 2]")
         assert await ref[1] == 2
     assert board_manager.capabilities.supports("micropython")

@@ -156,7 +156,7 @@ async def test_sessions_hear_their_own_and_every_iterator_everything(manager: De
 async def test_modules_reach_all_sessions_and_no_file_is_written(manager: DeviceSessionManager):
     async with manager.session() as one, manager.session() as two:
         first, second = one.events(), two.events()
-        await one.files.write(
+        await one.files.write_bytes(
             "/sensor.py", b"import devsession_helper\ndef go(x): devsession_helper.emit(x)\n"
         )
         await two.exec("x = 1")

@@ -13,7 +13,7 @@ from devsession.errors import DeviceError, RemoteProtocolError, SessionEndedErro
 from devsession.session import paths
 from devsession.session.file_access import PIECE_MOST
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.metadata import KEPT, FileFacts
+from devsession.session.metadata import KEPT, FileFacts, FileStat
 from devsession.session.session import DeviceSession
 
 ALL_BYTES = bytes(range(256))
@@ -23,6 +23,12 @@ ALL_BYTES = bytes(range(256))
 async def session(manager: DeviceSessionManager) -> AsyncIterator[DeviceSession]:
     async with manager.session("files") as made:
         yield made
+
+
+async def append(session: DeviceSession, path: str, data) -> FileStat:
+    async with session.files.open(path, "ab") as file:
+        await file.write(data)
+    return file.stat
 
 
 # A file system in the board's memory; what it does wrong is in `fault`.
@@ -68,7 +74,7 @@ os.mount(Files(), '/ram')
 @pytest.fixture
 async def faulty(session: DeviceSession) -> AsyncIterator[DeviceSession]:
     await session.exec(FAULTY)
-    await session.files.write("/ram/keep", b"old")
+    await session.files.write_bytes("/ram/keep", b"old")
     yield session
     await session.exec("os.umount('/ram')")
 
@@ -78,38 +84,38 @@ async def faulty(session: DeviceSession) -> AsyncIterator[DeviceSession]:
 
 async def test_bytes_come_back_as_they_went(session: DeviceSession):
     for data in (b"", b"x", ALL_BYTES, ALL_BYTES * 50, os.urandom(3 * PIECE_MOST), bytes(PIECE_MOST)):
-        stat = await session.files.write("/data.bin", data)
+        stat = await session.files.write_bytes("/data.bin", data)
         assert (stat.path, stat.name, stat.size, stat.is_dir) == ("/data.bin", "data.bin", len(data), False)
-        assert await session.files.read("/data.bin") == data
+        assert await session.files.read_bytes("/data.bin") == data
     assert await session.device.names() == []
-    assert [stat.name for stat in await session.files.listing("/")] == ["data.bin"]
+    assert [stat.name for stat in await session.files.scandir("/")] == ["data.bin"]
 
 
 async def test_every_kind_of_buffer_is_taken_and_text_is_not(session: DeviceSession):
-    await session.files.write(PurePosixPath("/a"), bytearray(b"12"))
-    await session.files.append("/a", memoryview(b"34"))
-    assert await session.files.read("/a") == b"1234"
+    await session.files.write_bytes(PurePosixPath("/a"), bytearray(b"12"))
+    await append(session, "/a", memoryview(b"34"))
+    assert await session.files.read_bytes("/a") == b"1234"
     with pytest.raises(UsageError, match="bytes, not text"):
-        await session.files.write("/a", "text")  # type: ignore[arg-type]
+        await session.files.write_bytes("/a", "text")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="bytes, not int"):
-        await session.files.write("/a", 5)  # type: ignore[arg-type]
+        await session.files.write_bytes("/a", 5)  # type: ignore[arg-type]
 
 
 async def test_appending_in_pieces(session: DeviceSession):
     data = os.urandom(PIECE_MOST + 100)
-    await session.files.append("/log", b"begin ")
-    stat = await session.files.append("/log", data)
+    await append(session, "/log", b"begin ")
+    stat = await append(session, "/log", data)
     assert stat.size == 6 + len(data)
-    assert await session.files.read("/log") == b"begin " + data
+    assert await session.files.read_bytes("/log") == b"begin " + data
 
 
 async def test_directories(session: DeviceSession):
     files = session.files
     await files.mkdir("/a")
     await files.mkdir("/a/b")
-    await files.write("/a/b/one", b"1")
-    await files.write("/a/two", b"22")
-    assert [(stat.path, stat.is_dir, stat.size) for stat in await files.listing("/a")] == [
+    await files.write_bytes("/a/b/one", b"1")
+    await files.write_bytes("/a/two", b"22")
+    assert [(stat.path, stat.is_dir, stat.size) for stat in await files.scandir("/a")] == [
         ("/a/b", True, 0),
         ("/a/two", False, 2),
     ]
@@ -119,42 +125,47 @@ async def test_directories(session: DeviceSession):
     with pytest.raises(DeviceError):
         await files.rmdir("/a")
     await files.rename("/a/two", "/a/b/three")
-    assert [stat.name for stat in await files.listing("/a/b")] == ["one", "three"]
+    assert [stat.name for stat in await files.scandir("/a/b")] == ["one", "three"]
     await files.remove("/a/b/one")
-    await files.rmdir("/a", recursive=True)
-    assert await files.listing("/") == ()
+    await files.rmtree("/a")
+    assert await files.scandir("/") == ()
     assert await session.device.names() == []
     with pytest.raises(UsageError, match="root stays"):
-        await files.rmdir("/", recursive=True)
+        await files.rmtree("/")
 
 
 async def test_what_is_not_there(session: DeviceSession):
     for _ in range(2):
         assert not await session.files.exists("/none")
-        for ask in (session.files.stat, session.files.read, session.files.remove, session.files.listing):
+        for ask in (
+            session.files.stat,
+            session.files.read_bytes,
+            session.files.remove,
+            session.files.scandir,
+        ):
             with pytest.raises(DeviceError) as caught:
                 await ask("/none")
             assert caught.value.errno == 2
     with pytest.raises(DeviceError) as caught:
-        await session.files.write("/none/file", b"1")
+        await session.files.write_bytes("/none/file", b"1")
     assert caught.value.errno == 2
 
 
 async def test_relative_paths_follow_the_board(session: DeviceSession):
     await session.files.mkdir("/sub")
-    await session.files.write("x", b"root")
+    await session.files.write_bytes("x", b"root")
     await session.exec("import os; os.chdir('/sub')")
-    await session.files.write("./x", b"sub")
-    assert await session.files.read("/x") == b"root"
-    assert await session.files.read("/sub/../sub//x") == b"sub"
-    assert [stat.path for stat in await session.files.listing()] == ["/sub/x"]
+    await session.files.write_bytes("./x", b"sub")
+    assert await session.files.read_bytes("/x") == b"root"
+    assert await session.files.read_bytes("/sub/../sub//x") == b"sub"
+    assert [stat.path for stat in await session.files.scandir()] == ["/sub/x"]
 
 
 async def test_what_a_program_calls_its_own_is_not_used(session: DeviceSession):
     await session.exec("def open(*a): raise ValueError('the valve')\nlen = dir = str = os = open")
-    await session.files.write("/x", ALL_BYTES)
-    assert await session.files.read("/x") == ALL_BYTES
-    assert (await session.files.listing("/"))[0].size == 256
+    await session.files.write_bytes("/x", ALL_BYTES)
+    assert await session.files.read_bytes("/x") == ALL_BYTES
+    assert (await session.files.scandir("/"))[0].size == 256
 
 
 @given(name=st.text(min_size=1, max_size=40).filter(lambda text: not {"/", "\0"} & set(text)))
@@ -176,20 +187,20 @@ def test_hostile_names_are_refused():
 async def test_a_board_that_lists_a_way_out_is_not_believed(faulty: DeviceSession):
     await faulty.exec("fault = 'liar'\nreal = Files.stat\nFiles.stat = lambda s, p: (0x8000,) + (0,) * 9")
     with pytest.raises(RemoteProtocolError, match="no file's name"):
-        await faulty.files.listing("/ram")
+        await faulty.files.scandir("/ram")
 
 
 async def test_no_path_is_an_error_before_a_byte_is_sent(metered):
     for path in ("", "a\0b", "x" * 256, "/a/" + "ä" * 128, "\ud800", 5, b"x", None):
         with pytest.raises(UsageError):
-            await metered.files.write(path, b"")  # type: ignore[arg-type]
+            await metered.files.write_bytes(path, b"")  # type: ignore[arg-type]
     assert metered.turns() == 0
-    await metered.files.write("/" + "ä" * 127, b"1")
+    await metered.files.write_bytes("/" + "ä" * 127, b"1")
 
 
 async def test_a_session_that_has_ended_has_no_files(manager: DeviceSessionManager):
     async with manager.session() as session:
-        await session.files.write("/x", b"1")
+        await session.files.write_bytes("/x", b"1")
         await session.files.stat("/x")
     with pytest.raises(SessionEndedError):
         await session.files.stat("/x")
@@ -202,32 +213,32 @@ async def test_no_room_leaves_the_old_file_whole(faulty: DeviceSession):
     await faulty.exec("fault = 'full'")
     for data in (b"new", b"new" * PIECE_MOST):
         with pytest.raises(DeviceError) as caught:
-            await faulty.files.write("/ram/keep", data)
+            await faulty.files.write_bytes("/ram/keep", data)
         assert caught.value.errno == 28
         assert "in_place=True" in str(caught.value)
-        assert await faulty.files.read("/ram/keep") == b"old"
-        assert [stat.name for stat in await faulty.files.listing("/ram")] == ["keep"]
+        assert await faulty.files.read_bytes("/ram/keep") == b"old"
+        assert [stat.name for stat in await faulty.files.scandir("/ram")] == ["keep"]
 
 
 async def test_a_cancelled_write_leaves_the_old_file_whole(session: DeviceSession):
-    await session.files.write("/keep", b"old")
-    writing = asyncio.create_task(session.files.write("/keep", os.urandom(20_000_000)))
+    await session.files.write_bytes("/keep", b"old")
+    writing = asyncio.create_task(session.files.write_bytes("/keep", os.urandom(20_000_000)))
     await asyncio.sleep(0.2)
     assert not writing.done()
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
-    assert await session.files.read("/keep") == b"old"
-    assert [stat.name for stat in await session.files.listing("/")] == ["keep"]
+    assert await session.files.read_bytes("/keep") == b"old"
+    assert [stat.name for stat in await session.files.scandir("/")] == ["keep"]
 
 
 async def test_a_short_write_is_noticed(faulty: DeviceSession):
     await faulty.exec("fault = 'short'")
     for in_place in (False, True):
         with pytest.raises(DeviceError, match="not all of 3 bytes"):
-            await faulty.files.write("/ram/keep", b"new", in_place=in_place)
-        assert await faulty.files.read("/ram/keep") == (b"ne" if in_place else b"old")
-        assert [stat.name for stat in await faulty.files.listing("/ram")] == ["keep"]
+            await faulty.files.write_bytes("/ram/keep", b"new", in_place=in_place)
+        assert await faulty.files.read_bytes("/ram/keep") == (b"ne" if in_place else b"old")
+        assert [stat.name for stat in await faulty.files.scandir("/ram")] == ["keep"]
 
 
 async def test_heap_that_others_took_meanwhile(faulty: DeviceSession):
@@ -236,31 +247,31 @@ async def test_heap_that_others_took_meanwhile(faulty: DeviceSession):
         "Files.open = lambda s, path, mode: Greedy(path, mode)"
     )
     with pytest.raises(DeviceError, match="MemoryError"):
-        await faulty.files.write("/ram/keep", bytes(1000))
-    assert await faulty.files.read("/ram/keep") == b"old"
+        await faulty.files.write_bytes("/ram/keep", bytes(1000))
+    assert await faulty.files.read_bytes("/ram/keep") == b"old"
     await faulty.exec("class Greedy(Greedy):\n pass\ntries = []\n")
     await faulty.exec(
         "def write(s, data):\n tries.append(0)\n if len(tries) == 1: raise MemoryError\n return File.write(s, data)\n"
         "Greedy.write = write\nFiles.open = lambda s, path, mode: Greedy(path, mode)"
     )
-    assert (await faulty.files.write("/ram/keep", b"new" * 300)).size == 900
-    assert await faulty.files.read("/ram/keep") == b"new" * 300
+    assert (await faulty.files.write_bytes("/ram/keep", b"new" * 300)).size == 900
+    assert await faulty.files.read_bytes("/ram/keep") == b"new" * 300
 
 
 async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
     await faulty.exec("fault = 'fat'")
-    stat = await faulty.files.write("/ram/keep", b"newer")
+    stat = await faulty.files.write_bytes("/ram/keep", b"newer")
     assert (stat.size, stat.mtime) == (5, 5)
-    assert await faulty.files.read("/ram/keep") == b"newer"
-    assert [stat.name for stat in await faulty.files.listing("/ram")] == ["keep"]
+    assert await faulty.files.read_bytes("/ram/keep") == b"newer"
+    assert [stat.name for stat in await faulty.files.scandir("/ram")] == ["keep"]
 
 
 async def test_little_heap_means_small_pieces():
     async with DeviceSessionManager.open("sim:?heap=200k") as manager, manager.session() as session:
         await session.exec("hog = bytearray(20000)")
         data = os.urandom(5000)
-        await session.files.write("/x", data)
-        assert await session.files.read("/x") == data
+        await session.files.write_bytes("/x", data)
+        assert await session.files.read_bytes("/x") == data
 
 
 @pytest.mark.parametrize("heap", [4000, 20000, 100_000, 2_000_000])
@@ -271,32 +282,32 @@ async def test_boards_without_raw_paste(manager: DeviceSessionManager, heap: int
         manager.board._prompt.interpreter.free_heap = heap
         manager._commons.files.facts = FileFacts(manager._commons.files.facts.functions, heap)
         for data in (bytes(7000), b"\\" * 7000, os.urandom(7000)):
-            await session.files.write("/x", data)
-            assert await session.files.read("/x") == data
+            await session.files.write_bytes("/x", data)
+            assert await session.files.read_bytes("/x") == data
 
 
 async def test_a_piece_that_is_too_much_is_read_in_halves(session: DeviceSession):
-    await session.files.write("/x", ALL_BYTES * 20)
+    await session.files.write_bytes("/x", ALL_BYTES * 20)
     await session.exec(
         "import builtins, sys\nclass Little:\n def __init__(s, f): s.f = f\n def close(s): s.f.close()\n def seek(s, n): s.f.seek(n)\n"
         " def read(s, n):\n  if n > 100: raise MemoryError\n  return s.f.read(n)\n"
         "class Builtins: pass\nb = Builtins()\nb.open = lambda p, m, o=open: Little(o(p, m))\nsys.modules['builtins'] = b"
     )
-    assert await session.files.read("/x") == ALL_BYTES * 20
+    assert await session.files.read_bytes("/x") == ALL_BYTES * 20
 
 
 async def test_writers_and_readers_of_one_file_never_see_half(manager: DeviceSessionManager):
     one, two = (bytes([n]) * (3 * PIECE_MOST) for n in (1, 2))
     async with manager.session() as a, manager.session() as b:
-        await a.files.write("/x", one)
+        await a.files.write_bytes("/x", one)
 
         async def read() -> None:
             for _ in range(5):
-                assert await b.files.read("/x") in (one, two)
+                assert await b.files.read_bytes("/x") in (one, two)
 
         async def write() -> None:
             for data in (two, one, two):
-                await a.files.write("/x", data)
+                await a.files.write_bytes("/x", data)
 
         await asyncio.gather(read(), write())
 
@@ -306,29 +317,29 @@ async def test_writers_and_readers_of_one_file_never_see_half(manager: DeviceSes
 
 async def test_what_things_cost(metered):
     files = metered.files
-    await files.write("/x", b"data")
+    await files.write_bytes("/x", b"data")
     assert metered.turns() == 1
     assert (await files.stat("/x")).size == 4
     assert metered.turns() == 0
-    assert await files.read("/x") == b"data"
+    assert await files.read_bytes("/x") == b"data"
     assert metered.turns() == 1
-    await files.listing("/")
+    await files.scandir("/")
     assert metered.turns() == 1
-    await files.listing("/")
+    await files.scandir("/")
     await files.stat("/x")
     assert metered.turns() == 0
     assert not await files.exists("/y")
     assert metered.turns() == 1
     assert not await files.exists("/y")
     assert metered.turns() == 0
-    await files.write("/y", b"123")
+    await files.write_bytes("/y", b"123")
     metered.turns()
-    assert [(stat.name, stat.size) for stat in await files.listing("/")] == [("x", 4), ("y", 3)]
+    assert [(stat.name, stat.size) for stat in await files.scandir("/")] == [("x", 4), ("y", 3)]
     assert await files.exists("y")
     assert metered.turns() == 0
     await files.remove("/x")
     metered.turns()
-    assert [stat.name for stat in await files.listing("/")] == ["y"]
+    assert [stat.name for stat in await files.scandir("/")] == ["y"]
     assert not await files.exists("/x")
     assert metered.turns() == 0
 
@@ -336,7 +347,7 @@ async def test_what_things_cost(metered):
 async def test_programs_of_anybody_end_what_is_known(metered):
     files, session, board = metered.files, metered.session, metered.manager.board
     grow = "import os\nwith open('/x', 'ab') as f: f.write(b'1')\ndel f"
-    await files.write("/x", b"")
+    await files.write_bytes("/x", b"")
     async with metered.manager.session() as other:
         started = other.start(grow)
         for size, program in enumerate(
@@ -353,7 +364,7 @@ async def test_programs_of_anybody_end_what_is_known(metered):
             await program
             assert (await other.files.stat("/x")).size == size
             assert (await files.stat("/x")).size == size
-            assert [stat.size for stat in await files.listing("/")] == [size]
+            assert [stat.size for stat in await files.scandir("/")] == [size]
         metered.turns()
         # All sessions know the same.
         await other.files.stat("/x")
@@ -361,7 +372,7 @@ async def test_programs_of_anybody_end_what_is_known(metered):
 
 
 async def test_a_reset_ends_what_is_known(metered):
-    await metered.files.write("/x", b"1")
+    await metered.files.write_bytes("/x", b"1")
     await metered.manager.board.reset()
     metered.turns()
     assert await metered.files.exists("/x")
@@ -370,7 +381,7 @@ async def test_a_reset_ends_what_is_known(metered):
 
 async def test_what_a_listener_starts_counts_as_a_program(metered):
     manager = metered.manager
-    await metered.files.write("/x", b"")
+    await metered.files.write_bytes("/x", b"")
     begun: list[asyncio.Task[object]] = []
 
     def listener(_: object) -> None:
@@ -382,7 +393,7 @@ async def test_what_a_listener_starts_counts_as_a_program(metered):
             )
 
     manager.state_changed.add(listener)
-    metered.session.files.refresh()
+    metered.session.files.invalidate()
     await metered.files.stat("/x")
     manager.state_changed.remove(listener)
     await begun[0]
@@ -390,22 +401,22 @@ async def test_what_a_listener_starts_counts_as_a_program(metered):
 
 
 async def test_refresh_forgets(metered, tmp_path: Path):
-    await metered.files.write("/x", b"1")
+    await metered.files.write_bytes("/x", b"1")
     metered.turns()
-    metered.files.refresh()
+    metered.files.invalidate()
     await metered.files.stat("/x")
     assert metered.turns() == 1
 
 
 async def test_concurrent_changes_are_never_hidden(manager: DeviceSessionManager):
     async def write(session: DeviceSession, size: int) -> None:
-        await session.files.write("/x", bytes(size))
+        await session.files.write_bytes("/x", bytes(size))
         await session.files.stat("/x")
 
     async with manager.session() as one, manager.session() as two:
         for round_ in range(20):
             await asyncio.gather(
-                write(one, round_), write(two, 100 + round_), one.files.exists("/x"), two.files.listing("/")
+                write(one, round_), write(two, 100 + round_), one.files.exists("/x"), two.files.scandir("/")
             )
             truth = await manager.board.eval("__import__('os').stat('/x')[6]")
             known = (await one.files.stat("/x")).size
@@ -414,7 +425,7 @@ async def test_concurrent_changes_are_never_hidden(manager: DeviceSessionManager
 
 async def test_many_files_are_listed_page_by_page(session: DeviceSession):
     await session.exec("for i in range(600): open('/f%03d' % i, 'w').close()\ndel i")
-    names = [stat.name for stat in await session.files.listing("/")]
+    names = [stat.name for stat in await session.files.scandir("/")]
     assert names == [f"f{n:03}" for n in range(600)]
 
 
@@ -433,17 +444,22 @@ async def test_a_board_with_names_and_sizes_only(metered):
     await metered.session.exec(FLAT)
     metered.manager._commons.files.facts = None
     data = os.urandom(2 * PIECE_MOST + 1)
-    stat = await files.write("x", data)
+    stat = await files.write_bytes("x", data)
     assert (stat.path, stat.size, stat.mtime, stat.is_dir) == ("x", len(data), None, False)
-    assert await files.read("/x") == data
+    assert await files.read_bytes("/x") == data
     metered.turns()
-    assert await files.listing() == (await files.stat("x"),) == await files.listing("/")
+    assert await files.scandir() == (await files.stat("x"),) == await files.scandir("/")
     assert metered.turns() == 1
     with pytest.raises(UsageError, match="cannot rename"):
-        await files.write("x", b"new")
-    assert (await files.write("x", b"new", in_place=True)).size == 3
-    assert await files.read("x") == b"new"
-    for call in (files.append("x", b"1"), files.mkdir("d"), files.rmdir("d"), files.rename("x", "y")):
+        await files.write_bytes("x", b"new")
+    assert (await files.write_bytes("x", b"new", in_place=True)).size == 3
+    assert await files.read_bytes("x") == b"new"
+    for call in (
+        append(metered.session, "x", b"1"),
+        files.mkdir("d"),
+        files.rmdir("d"),
+        files.rename("x", "y"),
+    ):
         with pytest.raises(UsageError, match="os has no"):
             await call
     with pytest.raises(UsageError, match="no directories"):
@@ -452,7 +468,7 @@ async def test_a_board_with_names_and_sizes_only(metered):
         await files.stat("none")
     assert caught.value.errno == 2
     with pytest.raises(DeviceError):
-        await files.read("none")
+        await files.read_bytes("none")
     await files.remove("x")
     assert not await files.exists("x")
 

@@ -170,12 +170,12 @@ async def test_files_are_placed_before_what_imports_them(metered, tmp_path: Path
                 PlacedFile("/lib/sensors/adc.py", 20, written),
                 PlacedFile("/data.bin", 2, written),
             )
-            assert await session.files.read("/data.bin") == b"\x00\xff"
+            assert await session.files.read_bytes("/data.bin") == b"\x00\xff"
 
 
 async def test_files_are_there_at_the_first_look(manager: DeviceSessionManager):
     session = manager.create_session(profile=SessionProfile(files={"/x/y": b"1"}))
-    assert [stat.path for stat in await session.files.listing("/x")] == ["/x/y"]
+    assert [stat.path for stat in await session.files.scandir("/x")] == ["/x/y"]
     await session.end()
 
 

@@ -1,5 +1,6 @@
 """CircuitPython as devsession's users have it: every verb, on a simulated board."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -212,11 +213,11 @@ async def test_what_it_lacks_is_told():
 
 async def test_files_can_be_read_and_writing_says_what_to_do():
     async with DeviceSessionManager.open(URL) as manager, manager.session() as session:
-        assert (await session.files.read("/boot_out.txt")).startswith(b"Adafruit CircuitPython 9.2.1")
+        assert (await session.files.read_bytes("/boot_out.txt")).startswith(b"Adafruit CircuitPython 9.2.1")
         assert (await session.files.stat("/boot_out.txt")).size > 80
         for _ in range(2):
             with pytest.raises(DeviceError, match="Read-only filesystem") as caught:
-                await session.files.write("/a.bin", b"abc")
+                await session.files.write_bytes("/a.bin", b"abc")
             assert "storage.remount" in str(caught.value)
             assert caught.value.errno == 30
         assert not await session.files.exists("/a.bin")
@@ -225,9 +226,14 @@ async def test_files_can_be_read_and_writing_says_what_to_do():
 async def test_files_of_a_writable_board():
     data = bytes(range(256)) * 20
     async with DeviceSessionManager.open(WRITABLE) as manager, manager.session() as session:
-        await session.files.write("/a.bin", data)
-        assert await session.files.read("/a.bin") == data
+        await session.files.write_bytes("/a.bin", data)
+        assert await session.files.read_bytes("/a.bin") == data
         assert await session.eval("__import__('os').listdir()") == ["a.bin", "boot_out.txt"]
+        # Deflated, it refers to what is far behind.
+        text = "".join(f"line {n}\n" for n in range(2000))
+        await session.files.write_text("/a.txt", text)
+        assert await session.files.read_text("/a.txt") == text
+        assert await session.files.hash("/a.txt") == hashlib.sha256(text.encode()).hexdigest()
 
 
 async def test_rescue_and_diagnosis(tmp_path: Path):

@@ -1,16 +1,21 @@
 """What is sent to boards from firmware_helpers: each file compiles and runs on every kind of board, and keeps to its budget."""
 
+import asyncio
+import hashlib
 import importlib.resources
+import zlib
 
 import pytest
 
 from devsession import DeviceError, connect, probe
+from devsession.board.messages import Question
 from devsession.methods.method import Method
 from devsession.protocol.source import MAIN, compact
 from devsession.session.events import Events
 from devsession.session.probe import programs
 from firmware_helpers.batches import batch_of
 from firmware_helpers.threads import begin_thread
+from firmware_helpers.tree import tree_of
 
 FIRMWARE = {
     "sim:": "micropython",
@@ -21,15 +26,19 @@ FIRMWARE = {
 EVERYWHERE = pytest.mark.parametrize("url", FIRMWARE)
 # By file, in bytes as sent: what costs turns, time on slow lines, and heap on the smallest board.
 BUDGETS = {
+    "ask.py": 400,
     "batches.py": 560,
     "emit.py": 350,
     "execute.py": 2000,
-    "get.py": 400,
-    "mount.py": 4600,
+    "get.py": 500,
+    "mount.py": 4800,
     "probe.py": 1400,
-    "put.py": 1150,
+    "put.py": 1250,
     "threads.py": 450,
+    "tree.py": 800,
 }
+# More than a program takes that asks for a line.
+PATIENCE = 10.0
 # What runs in the simulator only.
 SIMULATORS = ("sim_", "unix_repl.py", "circuitpython_repl.py", "machine.py", "__init__.py")
 # A longer line is more than the smallest board's compiler should meet at once.
@@ -45,7 +54,7 @@ def source(name: str) -> str:
 def as_sent(name: str) -> str:
     if name == "probe.py":
         return "".join(programs())
-    methods = {"batches.py": batch_of, "threads.py": begin_thread}
+    methods = {"batches.py": batch_of, "threads.py": begin_thread, "tree.py": tree_of}
     return Method.of(methods[name]).text if name in methods else compact(source(name))
 
 
@@ -85,6 +94,21 @@ async def test_emit(url: str):
     async with connect(url) as board, Events(board, MAIN, 10) as events:
         await board.exec("devsession_helper.emit('x')")
         assert (await anext(events)).value == "x"
+
+
+@EVERYWHERE
+async def test_ask(url: str):
+    async with connect(url) as board:
+        asked: asyncio.Queue[Question] = asyncio.Queue()
+        board.messages.answer(MAIN, asked.put_nowait)
+        running = board.start("print('hello', input('name? '))")
+        async with asyncio.timeout(PATIENCE):
+            question = await asked.get()
+            assert question.prompt == "name? "
+            running.write(b"Anna" + question.line_end)
+            output = (await running.result()).output
+        assert output == ("name? Anna\n" if question.echoes else "name? ") + "hello Anna\n"
+        assert await board.eval("6 * 7") == 42
 
 
 @EVERYWHERE
@@ -129,3 +153,33 @@ async def test_threads(url: str):
             with pytest.raises(DeviceError, match="_thread"):
                 await board.eval("begin_thread(held, 1, 'k', (4,))")
             assert await board.eval("len(held)") == 1
+
+
+@EVERYWHERE
+async def test_tree(url: str):
+    async with connect(url) as board:
+        await board.exec(as_sent("tree.py"))
+        if url == "sim:microbit":
+            # It has no directories, so it is not asked like this; but it has room for it when nothing else is there.
+            with pytest.raises(DeviceError, match="AttributeError"):
+                await board.eval("tree_of('', 0, (), 8, 8)")
+            return
+        root = "/boot_out.txt" if url == "sim:circuitpython" else "/hello.txt"
+        if url != "sim:circuitpython":
+            await board.exec("f = open('/hello.txt', 'wb')\nf.write(b'hello')\nf.close()")
+        data = await board.eval(f"open({root!r}, 'rb').read()")
+        flat, is_more = await board.eval(f"tree_of('', 0, ({len(data)},), 8, 8)")
+        found = {path: (size, digest) for path, size, digest in zip(*[iter(flat)] * 3, strict=True)}
+        assert found[""] == (-1, None)
+        # CircuitPython's hashlib has no name for sha256.
+        has_sha256 = FIRMWARE[url] == "micropython"
+        digest = hashlib.sha256(data).digest() if has_sha256 else zlib.crc32(data)
+        assert found[root] == (len(data), digest[:8] if isinstance(digest, bytes) else digest)
+        assert not is_more
+        # What came before is left out; a file alone has its whole digest.
+        assert await board.eval(f"tree_of('', {len(flat) // 3}, (), 8, 8)") == ([], False)
+        assert await board.eval(f"tree_of({root!r}, 0, (), 32, 8)") == (["", len(data), digest], False)
+        # Where there is no sha256.
+        await board.exec("import sys\nsys.modules['hashlib'] = None")
+        [_, _, crc], _ = await board.eval(f"tree_of({root!r}, 0, (), 32, 8)")
+        assert crc == zlib.crc32(data)

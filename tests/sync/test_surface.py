@@ -12,6 +12,7 @@ import devsession
 from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
+from devsession.pool import acquiring
 from devsession.session import (
     deployed,
     device,
@@ -20,6 +21,7 @@ from devsession.session import (
     generators,
     listeners,
     mounts,
+    opened,
     parts,
     references,
     threads,
@@ -27,6 +29,7 @@ from devsession.session import (
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
 from devsession.sync import mounts as sync_mounts
+from devsession.sync import pool as sync_pool
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
 from devsession.sync.twin import Fact, Twin
@@ -41,9 +44,12 @@ TWINS: dict[type, type] = {
     devsession.DeviceSession: sync.DeviceSession,
     devsession.DeviceSessionManager: sync.DeviceSessionManager,
     devsession.Events: sync.Events,
+    devsession.SessionPool: sync.SessionPool,
+    acquiring.Acquiring: sync_pool.Acquiring,
     device.DeviceContext: contexts.DeviceContext,
     parts.Parts: contexts.Parts,
     files.DeviceFiles: contexts.DeviceFiles,
+    opened.DeviceFile: contexts.DeviceFile,
     deployed.Deployed: methods.Deployed,
     deployed.DeployedFunction: methods.DeployedFunction,
     generators.DeployedGenerator: methods.DeployedGenerator,
@@ -52,6 +58,9 @@ TWINS: dict[type, type] = {
     executor.Methods: methods.Methods,
     executor.Threads: methods.Threads,
     executor.Executor: methods.Executor,
+    devsession.CoordinatedSession: sync.CoordinatedSession,
+    devsession.MultiSessionCoordinator: sync.MultiSessionCoordinator,
+    devsession.OutputBuffer: sync.OutputBuffer,
     listeners.Listeners: sync_session.Listeners,
     mounts.Mount: sync_mounts.Mount,
     references.Path: sync_references.Path,
@@ -65,12 +74,30 @@ COROUTINES = {"background"}
 DEPLOYED = {"called", "invoke", "key", "lost"}
 INTERNAL: dict[type, set[str]] = {
     OutputLog: {"append", "changed", "follow", "wake"},
-    OutputTail: {"append"},
-    devsession.Board: {"clean_up", "stop", "equip", "messages", "serve", "withdraw"},
+    OutputTail: {"append", "pieces", "told", "trim"},
+    devsession.OutputBuffer: {"append", "begin", "pieces", "told", "trim"},
+    devsession.CoordinatedSession: {
+        *(
+            "check_lasts",
+            "find",
+            "finish",
+            "go_on",
+            "hibernate",
+            "is_behind_another",
+            "let_go",
+            "lose",
+            "profile",
+        ),
+        *("retire", "sit", "submit", "wake", "was"),
+    },
+    devsession.MultiSessionCoordinator: {"changed", "printed"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages", "is_busy", "serve", "withdraw"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
         *(
+            "answer",
+            "asks",
             "exec_own",
             "exec_quietly",
             "hold",
@@ -78,6 +105,8 @@ INTERNAL: dict[type, set[str]] = {
             "perform",
             "ready",
             "restore",
+            "resume",
+            "suspend",
             *COROUTINES,
             "url",
             "use",
@@ -97,8 +126,14 @@ INTERNAL: dict[type, set[str]] = {
     references.Ref: {"make"},
 }
 
-# What is handed to a board, and waited for by nobody else.
-HANDED = (Transport, devsession.Pulse)
+# What is handed to a board or a pool, and waited for by nobody else.
+HANDED = (
+    Transport,
+    devsession.Pulse,
+    devsession.LocalBoards,
+    devsession.SimulatedBoards,
+    devsession.PoolStore,
+)
 
 # What only a twin has: the value of an attribute or item of a handle, which elsewhere is `await`; how twins are made.
 ONLY_HERE = {"value_of"}

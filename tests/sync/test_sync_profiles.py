@@ -24,7 +24,7 @@ def test_what_a_session_begins_with():
         with manager.session(profile=profile) as session:
             assert session.profile_report.is_complete
             assert session.eval("x, y.z, gain") == (3, 4, 2)
-            assert [stat.name for stat in session.files.listing("/lib")] == ["y.py"]
+            assert [stat.name for stat in session.files.scandir("/lib")] == ["y.py"]
             setting = threading.Thread(target=shared.set, args=("gain", 5))
             setting.start()
             setting.join()

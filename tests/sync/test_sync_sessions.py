@@ -121,12 +121,32 @@ def test_shared_variables(manager: DeviceSessionManager):
 
 def test_files(manager: DeviceSessionManager):
     with manager.session() as session:
-        assert session.files.write("notes", b"text").size == 4
-        assert session.files.read("notes") == b"text"
-        assert [found.name for found in session.files.listing()] == ["notes"]
-        session.files.refresh()
+        assert session.files.write_bytes("notes", b"text").size == 4
+        assert session.files.read_bytes("notes") == b"text"
+        assert [found.name for found in session.files.scandir()] == ["notes"]
+        session.files.invalidate()
         session.files.remove("notes")
         assert not session.files.exists("notes")
+        with session.files.open("log", "w") as file:
+            for n in range(3):
+                file.write(f"{n}\n")
+        assert file.stat is not None
+        assert file.stat.size == 6
+        with session.files.open("log") as file:
+            assert list(file) == ["0\n", "1\n", "2\n"]
+        assert [tuple(folder) for folder in session.files.walk("/")] == [("/", (), ("log",))]
+
+
+def test_trees(manager: DeviceSessionManager, tmp_path: Path):
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/main.py").write_text("1")
+    with manager.session() as session:
+        steps: list[int] = []
+        assert session.files.sync(tmp_path / "here", progress=lambda step: steps.append(step.done)).size == 1
+        assert steps == [1]
+        assert session.files.sync(tmp_path / "here", dry_run=True).is_empty
+        session.files.get("/", tmp_path / "back")
+        assert (tmp_path / "back/main.py").read_text() == "1"
 
 
 def test_methods(manager: DeviceSessionManager):
