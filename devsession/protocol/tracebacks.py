@@ -61,13 +61,13 @@ def _summary(said: str) -> tuple[str, str]:
 
 
 def _own(frames: list[Frame], program: str) -> tuple[Frame, ...]:
+    frames = [frame for frame in frames if frame.file != UNSEEN]
     if any(frame.file == _PROGRAM for frame in frames):
         while frames and frames[0].file == _WRAPPER:
             del frames[0]
         for function in _HELPER:
             if frames and frames[0].function == function:
                 del frames[0]
-    frames = [frame for frame in frames if frame.file != UNSEEN]
     return tuple(Frame(program, f.line, f.function) if f.file == _PROGRAM else f for f in frames)
 
 

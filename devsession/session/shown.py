@@ -10,6 +10,8 @@ from pathlib import Path
 
 # What a path of a board may have for length.
 PATH_MOST = 1024
+# Entries of a directory, which are looked at in one go: with more it is not listed.
+LISTED_MOST = 10_000
 # os.O_BINARY is of Windows, the others of POSIX: a pipe or a device that is opened by mistake is not waited for.
 _PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
 _PLAIN |= getattr(os, "O_CLOEXEC", 0)
@@ -69,6 +71,8 @@ class Shown:
                 if stat.S_ISREG(shown.st_mode) or stat.S_ISDIR(shown.st_mode):
                     folder = stat.S_ISDIR(shown.st_mode)
                     found.append((entry.name, folder, 0 if folder else shown.st_size))
+                if len(found) > LISTED_MOST:
+                    raise OSError(errno.EFBIG, path)
         return sorted(found)
 
     def open(self, path: str, mode: str) -> io.FileIO:

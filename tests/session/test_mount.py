@@ -5,7 +5,6 @@ import random
 from pathlib import Path
 
 import pytest
-from conftest import Metered
 
 from devsession import CapabilityError, DeviceError, DeviceSession, DeviceSessionManager, Mount, UsageError
 from devsession.session.mount_service import OPEN_MOST
@@ -335,12 +334,16 @@ async def test_what_a_program_unmounted_itself_is_released(session: DeviceSessio
 
 async def test_files_of_the_session_may_be_in_it(session: DeviceSession, shown: Path, mount: Mount):
     files = session.files
-    await files.write("/remote/from_host.bin", BINARY[:9000])
+    await files.write_bytes("/remote/from_host.bin", BINARY[:9000])
     assert (shown / "from_host.bin").read_bytes() == BINARY[:9000]
-    assert await files.read("/remote/data.bin") == BINARY
+    assert await files.read_bytes("/remote/data.bin") == BINARY
     assert await files.exists("/remote/empty")
     (shown / "empty").unlink()
     assert not await files.exists("/remote/empty")
+    (shown / "back").mkdir()
+    report = await files.sync(shown / "package", "/remote/back")
+    assert report
+    assert (shown / "back" / "inner.py").read_bytes() == (shown / "package" / "inner.py").read_bytes()
 
 
 async def test_wrong_use(session: DeviceSession, tmp_path: Path):
@@ -366,7 +369,7 @@ async def test_boards_that_cannot_say_so(url: str, tmp_path: Path):
 # What it costs
 
 
-async def test_turns(metered: Metered, shown: Path, capsys: pytest.CaptureFixture[str]):
+async def test_turns(metered, shown: Path, capsys: pytest.CaptureFixture[str]):
     (shown / "block.bin").write_bytes(BINARY[:32768])
     (shown / "small.py").write_text("x = 1\n" * 200)
     rows = {}

@@ -120,6 +120,13 @@ async def test_names_that_are_no_text_are_not_shown(session: DeviceSession, show
     assert await session.eval("sorted(os.listdir('/remote'))") == ["data.bin", "text"]
 
 
+async def test_a_directory_that_is_too_large_is_not_listed(
+    session: DeviceSession, mount: Mount, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("devsession.session.shown.LISTED_MOST", 1)
+    assert await errno_of(session, "os.listdir('/remote')") == 27
+
+
 HOSTILE = [
     (),
     (1,),
