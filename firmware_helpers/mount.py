@@ -8,10 +8,8 @@ import io,sys
 try:import vfs as o
 except ImportError:import os as o
 try:from _thread import get_ident as t
-except ImportError:t=id
+except ImportError:t=lambda:0
 I=sys.stdin
-# t is asked for the thread
-if t is id:t=lambda:0
 # where there is nothing to wait with, it is waited for without a limit
 try:
     from select import poll
@@ -53,7 +51,7 @@ def q(n,*a):
     v()
     # memory first: an answer under way has to be read
     m=memoryview(bytearray(n))
-    g[0]=g[0]+1&65535
+    g[0]=g[0]%65535+1
     g[1]=2
     try:
         w(g[0],*a)

@@ -37,7 +37,9 @@ def parse(payload: bytes) -> Request | None:
     match told:
         case (0,):
             return Request(GIVEN_UP)
-        case (int(number), int(service), str(verb), *arguments) if ONE_WAY <= number <= _LARGEST:
+        case (int(number), int(service), str(verb), *arguments) if (
+            number == ONE_WAY or 0 < number <= _LARGEST
+        ):
             plain = all(isinstance(argument, str | int) for argument in arguments)
             return Request(number, service, verb, tuple(arguments)) if plain else None
         case _:

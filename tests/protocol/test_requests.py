@@ -23,6 +23,8 @@ FORMS = [Form(coding, Check.CRC32, 512) for coding in Coding]
         (b"(", None),
         (b"5", None),
         (b"(0, 1)", None),
+        (b"(0, 1, 's')", None),
+        (b"(65535, 1, 's')", Request(65535, 1, "s")),
         (b"(-2, 1, 's')", None),
         (b"(65536, 1, 's')", None),
         (b"(1, 's')", None),
