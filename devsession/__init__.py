@@ -105,6 +105,7 @@ if TYPE_CHECKING:
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
     from devsession.session.metadata import CacheUse, FileStat
+    from devsession.session.mounts import Mount
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
@@ -191,6 +192,7 @@ __all__ = [
     "LinkLostError",
     "LocalBoards",
     "MethodMissingError",
+    "Mount",
     "MultiSessionCoordinator",
     "NegotiationError",
     "OutputBuffer",
@@ -292,6 +294,7 @@ _HOMES = {
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
+    "Mount": "devsession.session.mounts",
     "Direction": "devsession.transport.recording",
     "DiskUse": "devsession.session.looking",
     "Distribution": "devsession.pool.distribution",

@@ -104,6 +104,7 @@ class Performer:
             command = self._command(job)
             job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
             self._prompt.job = job
+            self._prompt.requests.begin()
             self._prompt.wire.submit(command)
             finished = await self._finish(job)
         except LinkError as error:
@@ -130,6 +131,7 @@ class Performer:
             raise
         finally:
             self._prompt.job = None
+            await self._settle()
         if job.started:
             self._interpreter.deployed = True
             self._interpreter.cooked = job.cooked
@@ -146,6 +148,13 @@ class Performer:
             # What is still on its way comes to the prompt.
             self._prompt.wire.engine.distrust()
         return finished
+
+    async def _settle(self) -> None:
+        """See that nothing stands at the prompt that was meant for the program that has ended; raises RecoveryError."""
+        if self._prompt.is_unsettled and self._prompt.wire.lost is None:
+            self._prompt.requests.begin()
+            self._prompt.wire.engine.distrust()
+            await self._recovery.stop()
 
     def _command(self, job: Job) -> Command:
         key = self._interpreter.next_key()

@@ -32,7 +32,7 @@ _PARTIAL = (
 )
 _TRAILER = re.compile(rb"\.([0-9a-f]{1,4})\x1f")
 _PARTIAL_TRAILER = rb"(?:\.[0-9a-f]{0,4})?\Z"
-_LETTERS = frozenset(b"SVUTERD")
+_LETTERS = frozenset(b"SVUTERDQ")
 _HEADER_SIZE = 29
 _TRAILER_SIZE = 6
 
@@ -49,6 +49,7 @@ class Kind(Enum):
     TRACEBACK = "T"  # a traceback follows as plain output, up to the end record
     ENDED = "E"  # the command is over; payload: "", "T" after a traceback, or the literal tuple of a SystemExit's arguments
     RETURNED = "R"  # the call of a method is over; payload: the value it gave
+    REQUEST = "Q"  # the program asks something of the host, as `requests` reads it
     DATA = "D"  # bytes of a file; without payload the grant of more to send, or the end of a file
 
 

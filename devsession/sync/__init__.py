@@ -162,6 +162,7 @@ if TYPE_CHECKING:
         DeployedGenerator,
         DeployedThread,
     )
+    from devsession.sync.mounts import Mount
     from devsession.sync.pool import SessionPool
     from devsession.sync.references import Ref, value_of
     from devsession.sync.session import DeviceSession, DeviceSessionManager
@@ -233,6 +234,7 @@ __all__ = [
     "LinkLostError",
     "LocalBoards",
     "MethodMissingError",
+    "Mount",
     "MultiSessionCoordinator",
     "NegotiationError",
     "OutputBuffer",
@@ -326,6 +328,7 @@ _TWINS = {
     "DeployedGenerator": "devsession.sync.methods",
     "DeployedThread": "devsession.sync.methods",
     "Events": "devsession.sync.events",
+    "Mount": "devsession.sync.mounts",
     "CoordinatedSession": "devsession.sync.coordinator",
     "MultiSessionCoordinator": "devsession.sync.coordinator",
     "OutputBuffer": "devsession.sync.coordinator",
