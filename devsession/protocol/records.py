@@ -108,8 +108,8 @@ def scan(buffer: ReceiveBuffer, key: Key, *, interrupted: bool = False) -> tuple
     """Take what can be understood from the front of ``buffer``.
 
     Returns output that belongs to no record of ours (may be empty) and the record that follows it, or ``None`` where more bytes are
-    needed: bytes that may yet become a record stay in the buffer. Where the program was ``interrupted``, Ctrl-C may have torn a record: what
-    came of it is dropped when another of the same exec begins behind it.
+    needed: bytes that may yet become a record stay in the buffer. Where the program was ``interrupted``, Ctrl-C may have torn a record:
+    what came of it is dropped when another of the same exec begins behind it.
     """
     plain = bytearray()
     while True:
