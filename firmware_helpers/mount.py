@@ -2,7 +2,7 @@
 # and arguments. The host answers on standard input, and only while a program of devsession's runs: what is asked at another time, by a
 # thread, or by a callback in the middle of a request fails at once.
 # An answer: 10 41, number, errno, length of what follows and check, each in 4 hexadecimal digits, and so much, which `u` undoes.
-# The host puts in front of this what `u` is and whether `B`, the stream, is binary (devsession/session/mount_code.py).
+# The host puts in front of this what `u` is and whether `B`, the stream, is binary (devsession/session/files/mount_code.py).
 # Language: MicroPython 1.19 and later.
 import io,sys
 try:import vfs as o

@@ -18,11 +18,11 @@ from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, Resource
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
 from devsession.session.facts import Facts
-from devsession.session.files import DeviceFiles
+from devsession.session.files.device_files import DeviceFiles
+from devsession.session.files.metadata import FileMetadata
+from devsession.session.files.paths import AnyPath
 from devsession.session.homes import BoardHome
-from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
-from devsession.session.paths import AnyPath
 from devsession.session.preparation import Preparation
 from devsession.session.profile_report import ProfileReport
 from devsession.session.programs import Programs, SessionPhase
@@ -34,7 +34,7 @@ from devsession.session.state import SessionState
 _T = TypeVar("_T")
 
 if TYPE_CHECKING:
-    from devsession.session.mounts import Mount
+    from devsession.session.files.mounts import Mount
     from devsession.session.profile import SessionProfile
 
 
@@ -154,7 +154,7 @@ class DeviceSession(Programs):
         Raises UsageError for what is no directory, CapabilityError where the board has no file systems in Python or too little heap, and
         what ``exec`` does.
         """
-        from devsession.session.mounts import Mount, checked_place, shown
+        from devsession.session.files.mounts import Mount, checked_place, shown
 
         self.use()
         return await Mount.make(self, self._commons, shown(local, writable=writable), checked_place(remote))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from devsession.session import mounts
+from devsession.session.files import mounts
 from devsession.sync.twin import Fact, Twin, waits
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from devsession import CapabilityError, DeviceError, DeviceSession, DeviceSessionManager, Mount, UsageError
-from devsession.session.mount_service import OPEN_MOST
+from devsession.session.files.mount_service import OPEN_MOST
 
 TEXT = "first\nzweite Zeile: äöü€\n\nlast without an end"
 BINARY = random.Random(6).randbytes(50_000)

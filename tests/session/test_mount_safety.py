@@ -13,8 +13,8 @@ import pytest
 from devsession import DeadlineError, DeviceError, DeviceSession, DeviceSessionManager, Mount
 from devsession.protocol.requests import Request
 from devsession.protocol.segments import Coding
-from devsession.session.mount_service import MountService
-from devsession.session.transfer_code import Check, Form
+from devsession.session.files.mount_service import MountService
+from devsession.session.files.transfer_code import Check, Form
 
 DATA = random.Random(8).randbytes(40_000)
 
@@ -123,7 +123,7 @@ async def test_names_that_are_no_text_are_not_shown(session: DeviceSession, show
 async def test_a_directory_that_is_too_large_is_not_listed(
     session: DeviceSession, mount: Mount, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("devsession.session.shown.LISTED_MOST", 1)
+    monkeypatch.setattr("devsession.session.files.shown.LISTED_MOST", 1)
     assert await errno_of(session, "os.listdir('/remote')") == 27
 
 
@@ -142,7 +142,7 @@ HOSTILE = [
 
 
 def test_what_no_board_of_ours_asks_is_refused(shown: Path):
-    from devsession.session.shown import Shown
+    from devsession.session.files.shown import Shown
 
     form = Form(Coding.BINARY, Check.CRC32, 512)
     service = MountService(Shown(shown, writable=False), form, Coding.BASE64, 512, 1970)

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError, UsageError
-from devsession.session.local_names import LocalNames
+from devsession.session.files.local_names import LocalNames
+from devsession.session.files.sending import TOGETHER, Progress
+from devsession.session.files.sync_plan import SyncPlan
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.sending import TOGETHER, Progress
 from devsession.session.session import DeviceSession
-from devsession.session.sync_plan import SyncPlan
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 
 from devsession.errors import DeadlineError, DeviceError, RemoteProtocolError, UsageError
 from devsession.protocol.segments import Check, Coding
-from devsession.session import transfer_code
+from devsession.session.files import transfer_code
+from devsession.session.files.sources import Content
+from devsession.session.files.transfer import Outgoing, Transfer, Wanted
+from devsession.session.files.transfer_code import form_of
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.session import DeviceSession
-from devsession.session.sources import Content
-from devsession.session.transfer import Outgoing, Transfer, Wanted
-from devsession.session.transfer_code import form_of
 
 RANDOM = os.urandom(20_000)
 TEXT = Path(__file__).read_bytes() * 3

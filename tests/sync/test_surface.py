@@ -13,19 +13,9 @@ from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
 from devsession.pool import acquiring
-from devsession.session import (
-    deployed,
-    device,
-    executor,
-    files,
-    generators,
-    listeners,
-    mounts,
-    opened,
-    parts,
-    references,
-    threads,
-)
+from devsession.session import deployed, device, executor, generators, listeners, parts, references, threads
+from devsession.session.files import device_files as files
+from devsession.session.files import mounts, opened
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
 from devsession.sync import mounts as sync_mounts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from devsession.board.helper import compact
 from devsession.protocol.segments import Coding, Form
 from devsession.protocol.tracebacks import UNSEEN
-from devsession.session.transfer_code import TAKEN, Program, form_of
+from devsession.session.files.transfer_code import TAKEN, Program, form_of
 from devsession.transport.base import Flow
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from devsession.errors import CapabilityError, DeviceError, MethodMissingError, UsageError
 from devsession.methods.arguments import encode
 from devsession.protocol.source import HELPER, bytes_literal
-from devsession.session import paths
 from devsession.session.cleanup import Held
-from devsession.session.mount_code import block_of, forms_of, mounting
-from devsession.session.mount_service import MountService
-from devsession.session.shown import Shown
-from devsession.session.transfer_code import LEAST_HEAP
+from devsession.session.files import paths
+from devsession.session.files.mount_code import block_of, forms_of, mounting
+from devsession.session.files.mount_service import MountService
+from devsession.session.files.shown import Shown
+from devsession.session.files.transfer_code import LEAST_HEAP
 
 if TYPE_CHECKING:
     from devsession.session.session import Commons, DeviceSession

@@ -16,14 +16,14 @@ from devsession.errors import (
     UsageError,
 )
 from devsession.protocol.segments import Coding
-from devsession.session import file_code, paths
 from devsession.session.facts import Facts
-from devsession.session.file_access import FileAccess, piece_size
-from devsession.session.metadata import FileStat
-from devsession.session.sources import Source, content
-from devsession.session.transfer import PATIENCE, Outgoing, Transfer, Wanted
-from devsession.session.transfer_code import form_of
-from devsession.session.writing import Writing
+from devsession.session.files import file_code, paths
+from devsession.session.files.file_access import FileAccess, piece_size
+from devsession.session.files.metadata import FileStat
+from devsession.session.files.sources import Source, content
+from devsession.session.files.transfer import PATIENCE, Outgoing, Transfer, Wanted
+from devsession.session.files.transfer_code import form_of
+from devsession.session.files.writing import Writing
 
 # A file comes in parts of this size, one turn each: what is held here, and how long the board is held.
 PART = 256 * 1024

@@ -12,7 +12,7 @@ from devsession.board.log import log
 from devsession.protocol import requests
 from devsession.protocol.requests import ONE_WAY, Request
 from devsession.protocol.segments import Coding, Form
-from devsession.session.shown import Shown
+from devsession.session.files.shown import Shown
 
 # Files that a board may have open at once: with more, the one not used for longest is closed.
 OPEN_MOST = 64

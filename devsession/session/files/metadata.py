@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from devsession.board.board import Board
 from devsession.board.happenings import Happening
-from devsession.session import paths
+from devsession.session.files import paths
 
 # Entries kept for one board; with more, all are forgotten: boards have tens of files, seldom hundreds.
 KEPT = 4096
