@@ -1,10 +1,11 @@
 # What is in a tree of files: paths from its root on, sizes, and what tells whether contents are the same. Sent as a method
 # (devsession/session/files/trees.py). p is the root ('' for /), or one file. The first n entries are left out; files whose size is in z are
 # read, and so is a file that is the root: k bytes of sha256, where that is missing crc32, where that is missing None. Directories have
-# the size -1, and come before what is in them. Gives as many as 1/q of the free heap holds, flat, and whether there are more.
+# the size -1, and come before what is in them; unless w, those where another file system is mounted have -2 and are not entered: a name
+# that nobody has is renamed from one to the other, which is refused as such (EPERM). Gives as many as 1/q of the free heap holds, flat, and whether there are more.
 # Names are those of execute.py, which boards have already, as far as there are enough.
 # Boards whose os has no stat are not asked like this. Language: MicroPython 1.9 and later, CircuitPython 7 and later.
-def tree_of(p, n, z, k, q):
+def tree_of(p, n, z, k, w, q):
     import gc, os
     c = h = None
     try:
@@ -23,7 +24,16 @@ def tree_of(p, n, z, k, q):
         x = t.pop()
         s = os.stat(x or "/")
         s = -1 if s[0] & 16384 else s[6]
-        if s < 0:
+        if s < 0 and x != p and not w:
+            e = "/.devsession.none"
+            try:
+                os.rename(x[: x.rfind("/")] + e, x + e)
+            except MemoryError:
+                raise
+            except Exception as e:
+                if e.args[:1] == (1,):
+                    s = -2
+        if s == -1:
             t += [x + "/" + e for e in os.listdir(x or "/")]
         if n:
             n -= 1

@@ -229,7 +229,7 @@ def df_command(board: str | None, paths: tuple[str, ...], *, as_json: bool) -> N
 
 async def _df(board: str | None, named: tuple[str, ...], *, as_json: bool) -> int:
     async with files_of(board) as files:
-        mounts = tuple(map(remote_path, named)) or files.mounts()
+        mounts = tuple(map(remote_path, named)) or await files.mounts()
         if not as_json:
             sys.stdout.write(f"{'size':>12} {'used':>12} {'free':>12}      on\n")
         for path in mounts:

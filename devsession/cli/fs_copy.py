@@ -140,7 +140,7 @@ def _name(local: Path) -> str:
 
 @click.command("sync")
 @click.argument("local", type=click.Path(path_type=Path))
-@click.argument("remote", default=":/")
+@click.argument("remote", default=":")
 @click.option("--delete", is_flag=True, help="Remove from the board what is not in LOCAL.")
 @click.option("--dry-run", is_flag=True, help="Only print what would be done.")
 @click.option(
@@ -164,10 +164,10 @@ def sync_command(
     compiled: bool,
     as_json: bool,
 ) -> None:
-    """Make a directory of the board, REMOTE (by default :/), as the directory LOCAL: only what differs is sent.
+    """Make a directory of the board, REMOTE (by default its current one), as the directory LOCAL: only what differs is sent.
 
     What is to be done is printed before anything is changed. .git, __pycache__ and their like are always left out; nothing is removed
-    without --delete, and never anything outside REMOTE.
+    without --delete, and never anything outside REMOTE or on file systems mounted in it.
 
     \b
     devsession fs sync firmware/ --dry-run

@@ -78,7 +78,7 @@ class DeviceFiles(Twin[files.DeviceFiles]):
     glob = waits(files.DeviceFiles.glob)
     hash = waits(files.DeviceFiles.hash)
     statvfs = waits(files.DeviceFiles.statvfs)
-    mounts = asks(files.DeviceFiles.mounts)
+    mounts = waits(files.DeviceFiles.mounts)
     chdir = waits(files.DeviceFiles.chdir)
     getcwd = waits(files.DeviceFiles.getcwd)
     known = Fact[CacheUse]()

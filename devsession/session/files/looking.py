@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from devsession.errors import DeviceError, SessionError, UsageError
+from devsession.errors import DeviceError, UsageError
 from devsession.protocol.segments import Coding
 from devsession.session.facts import Facts
 from devsession.session.files import file_code, paths, patterns
@@ -156,13 +156,17 @@ class FileLooking:
         (block, blocks, free), _ = await self._access.ask(file_code.statvfs(path))
         return DiskUse(block * blocks, block * free, block)
 
-    def mounts(self) -> tuple[str, ...]:
-        """Return where the board's file systems are mounted, as far as it has told: ``/`` at least."""
-        try:
-            systems = self._session.device.capabilities.file_systems
-        except SessionError:
-            systems = None
-        return tuple(system.mount for system in systems or ()) or ("/",)
+    async def mounts(self) -> tuple[str, ...]:
+        """Return where file systems are mounted now: ``/``, unless nothing is, and directories in it; a turn for each of those.
+
+        A board that has no ``rename`` cannot tell: ``/`` is all then.
+        """
+        facts = await self._access.facts()
+        if "rename" not in facts.functions:
+            return ("/",)
+        folders = [stat.path for stat in await self.scandir("/") if stat.is_dir]
+        found = [folder for folder in folders if await self._trees.is_mount(folder)]
+        return (*(("/",) if await self._trees.has_root() else ()), *found)
 
     # Where, and what is known
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from devsession.session.files.local_tree import LocalTree
 from devsession.session.files.patterns import Patterns
 from devsession.session.files.trees import Entry
 
-# At the root of a board are other file systems, and files that are its own.
+# At the root of a board are other file systems, also when they are not mounted, and files that are its own.
 BOARDS_OWN = (
     *("/rom", "/sd", "/boot_out.txt"),
     *("/System Volume Information", "/.fseventsd", "/.metadata_never_index", "/.Trashes", "/.Spotlight-V100"),
@@ -62,10 +62,20 @@ class Comparison:
     send: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._ignored = [path for path, entry in self.entries.items() if self._is_ignored(path, entry)]
+        own = {path for path, entry in self.entries.items() if self._is_own(path, entry)}
+        self._ignored = [
+            path
+            for path, entry in self.entries.items()
+            if path in own or self.patterns.match(path, is_dir=entry.is_dir)
+        ]
         kept = self.entries.keys() - set(self._ignored)
         self._theirs = {path: entry for path, entry in self.entries.items() if path in kept}
-        for path, file in self.local.files.items():
+        # What would go to where the board has something of its own stays here.
+        staying = [p for p in (*self.local.folders, *self.local.files) if _is_within(p, own)]
+        self._ignored += staying
+        self._folders = [path for path in self.local.folders if path not in staying]
+        self._files = {path: file for path, file in self.local.files.items() if path not in staying}
+        for path, file in self._files.items():
             entry = self._theirs.get(path)
             is_same = False if entry is None else file.is_in(entry)
             if is_same is None:
@@ -77,12 +87,10 @@ class Comparison:
 
     def plan(self) -> SyncPlan:
         """Return what is to be done; raises UsageError for a directory in the way of a file, or the reverse, that may not be deleted."""
-        extra = [
-            path for path in self._theirs if path not in self.local.files and path not in self.local.folders
-        ]
+        extra = [path for path in self._theirs if path not in self._files and path not in self._folders]
         in_the_way = [
-            *(path for path in self.local.folders if (one := self._theirs.get(path)) and not one.is_dir),
-            *(path for path in self.local.files if (one := self._theirs.get(path)) and one.is_dir),
+            *(path for path in self._folders if (one := self._theirs.get(path)) and not one.is_dir),
+            *(path for path in self._files if (one := self._theirs.get(path)) and one.is_dir),
             *self._hiding(extra),
         ]
         if in_the_way and not self.delete:
@@ -100,7 +108,7 @@ class Comparison:
             self.local.root,
             self.remote,
             self.send,
-            folders=tuple(p for p in self.local.folders if p not in self._theirs or p in going),
+            folders=tuple(p for p in self._folders if p not in self._theirs or p in going),
             delete=tuple(sorted(going, reverse=True)),
             unchanged=tuple(self.unchanged),
             extra=tuple(path for path in extra if path not in going),
@@ -109,12 +117,16 @@ class Comparison:
 
     def _hiding(self, extra: list[str]) -> list[str]:
         """Return what the board would import instead of what was compiled."""
-        return [path for path in extra if path.endswith(".py") and f"{path[:-3]}.mpy" in self.local.files]
+        return [path for path in extra if path.endswith(".py") and f"{path[:-3]}.mpy" in self._files]
 
-    def _is_ignored(self, path: str, entry: Entry) -> bool:
-        place = posixpath.join(self.remote, path)
-        own = any(place == one or place.startswith(f"{one}/") for one in BOARDS_OWN)
-        return own or self.patterns.match(path, is_dir=entry.is_dir)
+    def _is_own(self, path: str, entry: Entry) -> bool:
+        return entry.is_mount or _is_within(posixpath.join(self.remote, path), BOARDS_OWN)
 
     def _holds_ignored(self, path: str) -> bool:
         return any(one.startswith(f"{path}/") for one in self._ignored)
+
+
+def _is_within(path: str, places: Collection[str]) -> bool:
+    """Whether ``path`` is one of these places or in one of them."""
+    parts = path.split("/")
+    return any("/".join(parts[:length]) in places for length in range(1, len(parts) + 1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError
 from devsession.methods.method import Method
 from devsession.session.deployed import DeployedFunction, Options
-from devsession.session.files import paths
+from devsession.session.files import file_code, paths
 from devsession.session.files.file_access import FileAccess
 
 if TYPE_CHECKING:
@@ -31,14 +31,20 @@ HASH_RATE = 10_000
 _FIELDS = 3
 # This share of a board's free heap is for one page of a tree; where it lacks room for what comes with it, one of the next.
 _SHARES = (8, 64, 512)
-_ENOENT, _ENOTDIR = 2, 20
+_EPERM, _ENOENT, _ENODEV, _ENOTDIR = 1, 2, 19, 20
+# What nobody calls a file, so that renaming it changes nothing (as in firmware_helpers/tree.py).
+_NO_FILE = ".devsession.none"
+_MOUNT = -2
 
 Digest = bytes | int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is at one place of a tree: ``size`` is -1 for a directory; ``digest`` tells contents apart where it was asked for."""
+    """What is at one place of a tree: ``digest`` tells contents apart where it was asked for.
+
+    ``size`` is -1 for a directory, -2 for one where another file system is mounted that was not entered.
+    """
 
     size: int
     digest: Digest = None
@@ -47,6 +53,11 @@ class Entry:
     def is_dir(self) -> bool:
         """Whether it is a directory."""
         return self.size < 0
+
+    @property
+    def is_mount(self) -> bool:
+        """Whether another file system begins here, and was not entered."""
+        return self.size == _MOUNT
 
     def holds(self, data: bytes) -> bool | None:
         """Whether it is a file with these bytes; ``None`` where the board cannot tell."""
@@ -75,19 +86,35 @@ class Trees:
         self._walks_there = True
 
     async def tree(
-        self, root: str, sizes: Iterable[int] = (), *, to_read: int = 0
+        self, root: str, sizes: Iterable[int] = (), *, to_read: int = 0, enter_mounts: bool = True
     ) -> dict[str, Entry] | None:
         """Return what is in the directory ``root``, by path from there, a directory before what is in it; ``None`` for no such directory.
 
-        Files whose size is one of ``sizes`` have a digest, ``to_read`` bytes in all at most. Raises UnsafeNameError for what is no name.
+        Files whose size is one of ``sizes`` have a digest, ``to_read`` bytes in all at most. Without ``enter_mounts`` file systems that are
+        mounted below ``root`` are marked, and nothing of theirs is told. Raises UnsafeNameError for what is no name.
         """
         root = root.rstrip("/")
         if self._can_walk():
             try:
-                return await self._walked(root, tuple(sorted(set(sizes))), to_read)
+                return await self._walked(root, tuple(sorted(set(sizes))), to_read, enter=enter_mounts)
             except DeviceError as error:
                 self._check_room(error)
-        return await self._listed(root)
+        return await self._listed(root, enter=enter_mounts)
+
+    async def is_mount(self, path: str) -> bool:
+        """Whether another file system than that of the directory it is in begins at the directory ``path``.
+
+        A board that has ``rename`` refuses it from one file system to another, with an error of its own.
+        """
+        folder = paths.split(path)[0]
+        code = file_code.call("rename", paths.join(folder, _NO_FILE), paths.join(path, _NO_FILE))
+        try:
+            await self._access.ask(code)
+        except DeviceError as error:
+            if error.kind == "MemoryError":
+                raise
+            return error.errno == _EPERM
+        return False
 
     def _can_walk(self) -> bool:
         facts = self._metadata.facts
@@ -98,7 +125,15 @@ class Trees:
             raise error
         self._walks_there = False
 
-    async def _listed(self, root: str) -> dict[str, Entry] | None:
+    async def has_root(self) -> bool:
+        """Whether a file system is mounted at the root: on boards where none is, all paths begin at one of those below."""
+        try:
+            await self._access.ask(file_code.call("rename", f"/{_NO_FILE}", f"/{_NO_FILE}"))
+        except DeviceError as error:
+            return error.errno != _ENODEV
+        return True
+
+    async def _listed(self, root: str, *, enter: bool) -> dict[str, Entry] | None:
         facts, top = await self._access.settle(root or "/")
         found: dict[str, Entry] = {}
         waiting = [top]
@@ -111,16 +146,21 @@ class Trees:
                     return None
                 raise
             for stat in stats:
-                found[stat.path.removeprefix(top).lstrip("/")] = Entry(-1 if stat.is_dir else stat.size)
-                waiting += [stat.path] if stat.is_dir else []
+                size = -1 if stat.is_dir else stat.size
+                if stat.is_dir and not enter and await self.is_mount(stat.path):
+                    size = _MOUNT
+                found[stat.path.removeprefix(top).lstrip("/")] = Entry(size)
+                waiting += [stat.path] if size == -1 else []
         return found
 
-    async def _walked(self, root: str, wanted: tuple[int, ...], to_read: int) -> dict[str, Entry] | None:
+    async def _walked(
+        self, root: str, wanted: tuple[int, ...], to_read: int, *, enter: bool
+    ) -> dict[str, Entry] | None:
         found: dict[str, Entry] = {}
         begin, is_more = 0, True
         while is_more:
             try:
-                page, is_more = await self._page(root, begin, wanted, DIGEST_LENGTH, to_read)
+                page, is_more = await self._page(root, begin, wanted, DIGEST_LENGTH, to_read, enter=enter)
             except DeviceError as error:
                 if error.errno == _ENOENT and not begin:
                     return None
@@ -134,7 +174,7 @@ class Trees:
                         )
                     continue
                 inside = path.removeprefix("/")
-                self._check(inside, found)
+                self._check(inside, entry, found)
                 found[inside] = entry
             if (is_more and not page) or len(found) > MOST_ENTRIES:
                 raise RemoteProtocolError(
@@ -156,7 +196,7 @@ class Trees:
         return Entry(size)
 
     async def _page(
-        self, root: str, begin: int, sizes: tuple[int, ...], length: int, to_read: int
+        self, root: str, begin: int, sizes: tuple[int, ...], length: int, to_read: int, *, enter: bool = True
     ) -> tuple[list[tuple[str, Entry]], bool]:
         session = self._session
         # What is the user's in it runs as such, not as a look.
@@ -169,7 +209,7 @@ class Trees:
         if not home.is_known(method):
             with self._metadata.looking():
                 await home.deploy(method)
-        flat, is_more = await self._call(tree_of, root, begin, sizes, length)
+        flat, is_more = await self._call(tree_of, root, begin, sizes, length, enter)
         return self._entries(flat), bool(is_more)
 
     async def _call(self, tree_of: DeployedFunction[..., Any], *args: object) -> Any:
@@ -192,11 +232,13 @@ class Trees:
             found.append((path, Entry(size, digest)))
         return found
 
-    def _check(self, path: str, found: dict[str, Entry]) -> None:
+    def _check(self, path: str, entry: Entry, found: dict[str, Entry]) -> None:
         for part in path.split("/"):
             paths.name_from_board(part, self._session.url)
         folder = paths.split(path)[0]
-        if len(path) > LONGEST_PATH or (folder and not ((above := found.get(folder)) and above.is_dir)):
+        # What is mounted at /a/b is listed as such in the root.
+        is_somewhere = not folder or entry.is_mount or ((above := found.get(folder)) and above.is_dir)
+        if len(path) > LONGEST_PATH or not is_somewhere:
             raise UnsafeNameError(
                 f"the board lists {path[:60]!a}, which is in no directory of it",
                 board=self._session.url,
