@@ -86,6 +86,11 @@ def test_changing(board: Board):
     board.ok("mv", ":a/b/x", ":a")
     assert (board.root / "a/x").read_text() == "kept"
     board.ok("mv", ":a/x", ":a/y")
+    for new in (":a", ":a/b", ":a/b/"):
+        done = board.fs("mv", ":a", new)
+        assert (done.returncode, "which is in it" in done.stderr) == (2, True), done
+    assert board.fs("mv", ":a/y", ":a/y").returncode == 2
+    assert (board.root / "a/y").read_text() == "kept"
     board.ok("rmdir", ":a/b")
     assert os.listdir(board.root / "a") == ["y"]
     board.ok("rm", "-f", ":none")

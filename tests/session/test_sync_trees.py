@@ -187,6 +187,24 @@ async def test_other_file_systems_are_left_alone(session: DeviceSession, firmwar
     assert "/lfs/settings" in await files.glob("/**")
 
 
+async def test_a_directory_is_not_moved_into_itself(session: DeviceSession):
+    files = session.files
+    await session.exec(RAM_DISKS)
+    for root in ("/fat", "/lfs"):
+        await files.mkdir(f"{root}/data")
+        await files.write_bytes(f"{root}/data/kept", b"1")
+        for new in ("data", "data/old", "data/old/er", "DATA/old", "./data/../data"):
+            with pytest.raises(UsageError, match="cannot be called"):
+                await files.rename(f"{root}/data", f"{root}/{new}")
+        assert await files.read_bytes(f"{root}/data/kept") == b"1"
+        # Other names are.
+        for old, new in (("data", "data2"), ("data2", "DATA2")):
+            await files.rename(f"{root}/{old}", f"{root}/{new}")
+        assert await files.read_bytes(f"{root}/DATA2/kept") == b"1"
+    with pytest.raises(UsageError, match="in it"):
+        await files.rename("/", "/x")
+
+
 async def test_where_file_systems_are(session: DeviceSession):
     await session.files.mkdir("/lib")
     assert await session.files.mounts() == ("/",)

@@ -146,11 +146,17 @@ class FileChanging(FileLooking):
     async def rename(self, old: AnyPath, new: AnyPath) -> None:
         """Give what is at ``old`` the path ``new``; raises DeviceError, with errno 2 for nothing there.
 
-        A file that is at ``new`` already is replaced where the board's file system does that.
+        A file that is at ``new`` already is replaced where the board's file system does that. Raises UsageError for what is there already,
+        and for a directory that would be in itself, also in other case: some file systems lose all of it.
         """
         facts, old = await self._access.settle(old)
         self._access.need(facts, "rename")
         _, new = await self._access.settle(new)
+        if new == old or new.casefold().startswith(f"{old.rstrip('/')}/".casefold()):
+            what = "what it is called already" if new == old else "in it"
+            raise UsageError(
+                f"{old} cannot be called {new}, which is {what}", board=self._session.url, phase="files"
+            )
         await self._access.ask(file_code.call("rename", old, new), old, new)
 
     async def _removable(self, path: AnyPath) -> str:
