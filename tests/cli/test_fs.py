@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import threading
@@ -182,6 +183,25 @@ def test_the_current_directory_is_what_is_synced(board: Board, local: Path):
     board.ok("sync", ".")
     assert os.listdir(board.root / "flash") == ["main.py"]
     assert not (board.root / "main.py").exists()
+
+
+def test_standard_input_is_a_source(board: Board):
+    board.ok("cp", "/dev/stdin", ":x", input="piped\n")
+    assert (board.root / "x").read_text() == "piped\n"
+
+
+def test_one_interrupt_ends_waiting_for_a_pipe(board: Board, local: Path):
+    os.mkfifo(local / "pipe")
+    command = [*DEVSESSION, "-b", board.url, "fs", "cp", "--json", "pipe", ":x"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as copying:
+        # It is open for reading as soon as this returns.
+        writer = os.open(local / "pipe", os.O_WRONLY)
+        copying.send_signal(signal.SIGINT)
+        assert copying.wait(30) == 130
+        assert copying.stderr is not None
+        assert "Traceback" not in copying.stderr.read()
+        os.close(writer)
+    assert os.listdir(board.root) == []
 
 
 def test_a_bar_on_a_terminal_only(board: Board, local: Path):

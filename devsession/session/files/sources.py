@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import selectors
+import stat
+import sys
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +21,9 @@ from devsession.errors import UsageError
 Source = bytes | Path | Iterable[bytes] | AsyncIterable[bytes]
 # What comes bit by bit waits here until it is whole: in memory up to this, then in a temporary file.
 SPOOLED = 1 << 20
+# A pipe from which nothing comes is looked at so often, in seconds, to end when nobody waits any more.
+_ASK_AGAIN = 0.1
+_READ = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +53,8 @@ async def content(source: Source) -> AsyncIterator[Content]:
     if isinstance(source, bytes):
         yield Content(len(source), source)
     elif isinstance(source, Path):
-        yield Content(_size(source), source)
+        with tempfile.SpooledTemporaryFile(SPOOLED) as spool:
+            yield await _content_of(source, spool)
     else:
         with tempfile.SpooledTemporaryFile(SPOOLED) as spool:
             async for part in _parts(source):
@@ -52,16 +62,65 @@ async def content(source: Source) -> AsyncIterator[Content]:
             yield Content(spool.tell(), spool)
 
 
-def _size(path: Path) -> int:
-    with _opened(path) as file:
-        return file.seek(0, 2)
+async def _content_of(path: Path, spool: IO[bytes]) -> Content:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            await _spooled(path, spool)
+        elif found.st_size > SPOOLED:
+            return Content(found.st_size, path)
+        else:
+            # What the kernel makes up (/proc) has no size before it is read.
+            spool.write(path.read_bytes())
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return Content(spool.tell(), spool)
+
+
+async def _spooled(path: Path, spool: IO[bytes]) -> None:
+    """Read a pipe or a device to its end, in a thread: that may take as long as it likes, and ends when it is cancelled."""
+    given_up = threading.Event()
+    reading = asyncio.get_running_loop().run_in_executor(None, _read_into, spool, path, given_up)
+    try:
+        await asyncio.shield(reading)
+    finally:
+        given_up.set()
+        await asyncio.wait([reading])
+
+
+def _read_into(spool: IO[bytes], path: Path, given_up: threading.Event) -> None:
+    # Opening a pipe that nobody writes to waits for nobody either.
+    access = (
+        os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
+    )
+    with os.fdopen(os.open(path, access), "rb", buffering=0) as file:
+        while not given_up.is_set():
+            if _is_ready(file):
+                piece = file.read(_READ)
+                if piece == b"":
+                    return
+                spool.write(piece or b"")
+
+
+def _is_ready(file: IO[bytes]) -> bool:
+    """Whether there is something to be read, or an end; waits for it a moment."""
+    if sys.platform == "win32":
+        # Only sockets can be asked there.
+        return True
+    with selectors.PollSelector() as selector:
+        selector.register(file, selectors.EVENT_READ)
+        return bool(selector.select(_ASK_AGAIN))
 
 
 def _opened(path: Path) -> IO[bytes]:
     try:
         return path.open("rb")
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", phase="files") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(f"cannot read {path}: {error.strerror}", phase="files")
 
 
 async def pieces(source: Source, size: int) -> AsyncGenerator[bytes]:
