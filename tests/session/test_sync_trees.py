@@ -304,6 +304,35 @@ async def test_putting_files_and_trees(session: DeviceSession, firmware: Path):
     assert "/app/www" not in found
 
 
+async def test_what_is_no_regular_file_is_read_to_its_end(session: DeviceSession, tmp_path: Path):
+    files = session.files
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for size in (0, 10, 200_000):
+        data = os.urandom(size)
+        writing = asyncio.create_task(asyncio.to_thread(pipe.write_bytes, data))
+        await files.put(pipe, "/x")
+        await writing
+        assert await files.read_bytes("/x") == data
+    # What the kernel makes up has no size.
+    await files.put("/proc/version", "/version")
+    assert await files.read_bytes("/version") == Path("/proc/version").read_bytes() != b""
+    with pytest.raises(UsageError, match="cannot read"):
+        await files.put("/proc/self/mem", "/x")
+    await files.put("/dev/null", "/x")
+    assert await files.read_bytes("/x") == b""
+
+
+async def test_a_pipe_that_nobody_writes_to_can_be_given_up(session: DeviceSession, tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    putting = asyncio.create_task(session.files.put(tmp_path / "pipe", "/x"))
+    # The loop goes on meanwhile.
+    assert await session.eval("6 * 7") == 42
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(putting, 0.3)
+    assert not await session.files.exists("/x")
+
+
 async def test_a_cancelled_sync_leaves_whole_files(tmp_path: Path):
     local, board = tmp_path / "local", tmp_path / "board"
     local.mkdir()
@@ -353,6 +382,71 @@ async def test_getting_files_and_trees(session: DeviceSession, firmware: Path, t
     with pytest.raises(UsageError):
         await files.get("/app/main.py", tmp_path / "none/file")
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".devsession")]
+
+
+async def test_what_is_written_here_stays_what_it_is(session: DeviceSession, tmp_path: Path):
+    files = session.files
+    await files.write_bytes("/x", b"new")
+    for mode in (0o600, 0o755):
+        (tmp_path / "file").write_bytes(b"old")
+        (tmp_path / "file").chmod(mode)
+        await files.get("/x", tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == b"new"
+        assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere/file")
+    for _ in range(2):
+        await files.get("/x", tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "elsewhere/file").read_bytes() == b"new"
+    (tmp_path / "null").symlink_to("/dev/null")
+    await files.get("/x", tmp_path / "null")
+    assert Path("/dev/null").is_char_device()
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(UsageError, match="round"):
+        await files.get("/x", tmp_path / "round")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "elsewhere", "link", "null", "round"}
+
+
+async def test_a_pipe_is_written_as_it_is_read(session: DeviceSession, tmp_path: Path):
+    data = os.urandom(300_000)
+    await session.files.write_bytes("/x", data)
+    os.mkfifo(tmp_path / "pipe")
+    getting = asyncio.create_task(session.files.get("/x", tmp_path / "pipe"))
+    assert await asyncio.to_thread((tmp_path / "pipe").read_bytes) == data
+    await getting
+    assert (tmp_path / "pipe").is_fifo()
+    # Where nobody reads, it is waited for, and that can be cancelled.
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(session.files.get("/x", tmp_path / "pipe"), 0.2)
+
+
+async def test_a_terminal_is_no_file(session: DeviceSession):
+    await session.files.write_bytes("/x", b"\x1b[31m")
+    leader, follower = os.openpty()
+    with pytest.raises(UsageError, match="is a terminal"):
+        await session.files.get("/x", os.ttyname(follower))
+    os.set_blocking(leader, False)
+    with pytest.raises(BlockingIOError):
+        os.read(leader, 10)
+    os.close(leader)
+    os.close(follower)
+
+
+async def test_what_a_killed_process_left_here_is_removed(session: DeviceSession, tmp_path: Path):
+    await session.files.write_bytes("/x", b"new")
+    names = [
+        ".devsession-abcd_123",
+        ".devsession-caseabcd_123",
+        ".devsession-fresh123",
+        ".devsession-mine.txt",
+    ]
+    for name in names:
+        (tmp_path / name).touch()
+        if "fresh" not in name:
+            os.utime(tmp_path / name, (1, 1))
+    await session.files.get("/x", tmp_path / "x")
+    assert {path.name for path in tmp_path.iterdir()} == {"x", *names[2:]}
 
 
 async def test_many_small_files_come_in_few_turns(metered, tmp_path: Path):
@@ -459,6 +553,21 @@ async def test_a_link_here_leads_nowhere_else(session: DeviceSession, tmp_path: 
     with pytest.raises(UnsafeNameError, match="is not in"):
         await session.files.get("/app", tmp_path / "target")
     assert os.listdir(tmp_path / "elsewhere") == []
+
+
+async def test_a_tree_follows_no_link_out_of_its_directory(session: DeviceSession, tmp_path: Path):
+    await session.files.mkdir("/app")
+    await session.files.write_bytes("/app/x", b"1")
+    (tmp_path / "target").mkdir()
+    (tmp_path / "profile").write_bytes(b"mine")
+    (tmp_path / "target/x").symlink_to(tmp_path / "profile")
+    with pytest.raises(UnsafeNameError, match="is not in"):
+        await session.files.get("/app", tmp_path / "target")
+    assert (tmp_path / "profile").read_bytes() == b"mine"
+    (tmp_path / "target/x").unlink()
+    os.mkfifo(tmp_path / "target/x")
+    with pytest.raises(UsageError, match="no regular file"):
+        await session.files.get("/app", tmp_path / "target")
 
 
 def test_names_of_windows():

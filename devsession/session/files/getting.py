@@ -2,61 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from contextlib import AsyncExitStack, aclosing, suppress
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self, cast
 
 from devsession.errors import UnsafeNameError, UsageError
 from devsession.session.files import paths
 from devsession.session.files.contents import PART, Contents
 from devsession.session.files.file_access import FileAccess
 from devsession.session.files.local_names import LocalNames
+from devsession.session.files.local_writing import LocalWriting, is_regular, unwritable
 from devsession.session.files.metadata import FileStat
 from devsession.session.files.sending import Progress, Tell
 from devsession.session.files.trees import Entry
-
-
-class LocalWriting:
-    """A file of this computer that is new content beside the old, and takes its place when the block is left without an exception."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> Self:
-        try:
-            descriptor, name = tempfile.mkstemp(prefix=paths.BESIDE, dir=self._path.parent)
-        except OSError as error:
-            raise unwritable(self._path, error) from None
-        self._beside = Path(name)
-        self._file = cast("BinaryIO", os.fdopen(descriptor, "wb"))
-        return self
-
-    def write(self, data: bytes) -> None:
-        """Write a piece; raises UsageError when there is no room."""
-        try:
-            self._file.write(data)
-        except OSError as error:
-            raise unwritable(self._path, error) from None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            self._file.close()
-            if error is None:
-                # What mkstemp makes is for its owner alone; files are made as the user has it.
-                mask = os.umask(0)
-                os.umask(mask)
-                self._beside.chmod(0o666 & ~mask)
-                self._beside.replace(self._path)
-        except OSError as failure:
-            raise unwritable(self._path, failure) from None
-        finally:
-            with suppress(FileNotFoundError):
-                self._beside.unlink()
 
 
 class Getting:
@@ -71,11 +28,10 @@ class Getting:
 
     async def file(self, remote: str, local: Path) -> None:
         """Bring one file; what was at ``local`` stays until it is whole."""
-        async with self._access.alone(remote):
-            with LocalWriting(local) as file:
-                async for piece in self._contents.fetch(remote):
-                    file.write(piece)
-                    self._moved(remote, len(piece))
+        async with self._access.alone(remote), LocalWriting(local) as file:
+            async for piece in self._contents.fetch(remote):
+                await file.write(piece)
+                self._moved(remote, len(piece))
 
     async def tree(self, remote: str, entries: dict[str, Entry], local: Path) -> None:
         """Bring what is in a directory; all names are looked at before any file is written. Raises UnsafeNameError."""
@@ -98,8 +54,8 @@ class Getting:
             files = [stat for stat, _ in small.values()]
             async with aclosing(self._contents.fetch_many(files)) as found:
                 async for stat, data in found:
-                    with LocalWriting(small[stat.path][1]) as file:
-                        file.write(data)
+                    async with LocalWriting(small[stat.path][1]) as file:
+                        await file.write(data)
                     self._moved(stat.path, len(data))
 
     def _moved(self, path: str, size: int) -> None:
@@ -118,13 +74,11 @@ def _places(local: Path, entries: dict[str, Entry], board: str) -> dict[str, Pat
         for path, entry in entries.items():
             if entry.is_dir:
                 places[path].mkdir(exist_ok=True)
-            if not places[path].parent.resolve().is_relative_to(root):
+            # A link would be followed.
+            if not places[path].resolve().is_relative_to(root):
                 raise UnsafeNameError(f"{places[path]} is not in {local}", board=board, phase="files")
+            if not entry.is_dir and not is_regular(places[path]):
+                raise UsageError(f"{places[path]} is no regular file", phase="files")
     except OSError as error:
         raise unwritable(local, error) from None
     return places
-
-
-def unwritable(path: Path, error: OSError) -> UsageError:
-    """Return the error for what of this computer cannot be written."""
-    return UsageError(f"{path}: {error.strerror}", phase="files")
