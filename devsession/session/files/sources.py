@@ -64,17 +64,23 @@ async def content(source: Source) -> AsyncIterator[Content]:
 
 async def _content_of(path: Path, spool: IO[bytes]) -> Content:
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            await _spooled(path, spool)
-        elif found.st_size > SPOOLED:
-            return Content(found.st_size, path)
-        else:
-            # What the kernel makes up (/proc) has no size before it is read.
-            spool.write(path.read_bytes())
+        if (regular := _regular(path)) is not None:
+            return regular
+        await _spooled(path, spool)
     except OSError as error:
         raise _unreadable(path, error) from error
     return Content(spool.tell(), spool)
+
+
+def _regular(path: Path) -> Content | None:
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    if found.st_size > SPOOLED:
+        return Content(found.st_size, path)
+    # What the kernel makes up (/proc) has no size before it is read.
+    data = path.read_bytes()
+    return Content(len(data), data)
 
 
 async def _spooled(path: Path, spool: IO[bytes]) -> None:
