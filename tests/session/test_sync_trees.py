@@ -205,6 +205,27 @@ async def test_a_directory_is_not_moved_into_itself(session: DeviceSession):
         await files.rename("/", "/x")
 
 
+async def test_names_that_are_one_on_the_board(session: DeviceSession, tmp_path: Path):
+    await session.exec(RAM_DISKS)
+    files = session.files
+    (tmp_path / "README.md").write_text("1")
+    (tmp_path / "Readme.md").write_text("2")
+    for send in (files.put, files.sync):
+        for place in ("/fat", "/fat/none/yet"):
+            with pytest.raises(UsageError, match=r"README\.md and .*Readme\.md are one file in /fat"):
+                await send(tmp_path, place)
+        assert await files.listdir("/fat") == ()
+        # Others tell them apart.
+        await send(tmp_path, f"/lfs/{send.__name__}")
+        assert await files.listdir(f"/lfs/{send.__name__}") == ("README.md", "Readme.md")
+    assert (await files.sync(tmp_path, "/lfs/put")).is_empty
+    (tmp_path / "Readme.md").unlink()
+    (tmp_path / "README.MD").mkdir()
+    with pytest.raises(UsageError, match="are one file"):
+        await files.sync(tmp_path, "/fat")
+    assert await files.listdir("/lfs") == ("put", "sync")
+
+
 async def test_where_file_systems_are(session: DeviceSession):
     await session.files.mkdir("/lib")
     assert await session.files.mounts() == ("/",)
@@ -225,6 +246,24 @@ async def test_what_is_in_the_way(session: DeviceSession, firmware: Path):
     await files.sync(firmware, delete=True)
     assert await files.read_text("/main.py") == "print('main')\n"
     assert await files.read_text("/lib/a.py") == "A = 1\n"
+
+
+async def test_what_stays_in_the_way_is_told_before_anything_is_sent(session: DeviceSession, firmware: Path):
+    files = session.files
+    (firmware / "x").write_text("1")
+    await files.mkdir("/s/x", parents=True)
+    await files.write_bytes("/s/x/a.log", b"1")
+    with pytest.raises(UsageError, match=r"firmware/x cannot go to /s/x: /s/x/a\.log is left alone"):
+        await files.sync(firmware, "/s", delete=True, exclude=["*.log"])
+    with pytest.raises(UsageError, match=r"firmware/x cannot go to /s/x: /s/x is left alone"):
+        await files.sync(firmware, "/s", delete=True, exclude=["x/"])
+    with pytest.raises(UsageError, match=r"firmware/x cannot go to /s/x, which is a directory"):
+        await files.put(firmware, "/s")
+    assert await files.listdir("/s") == ("x",)
+    await files.write_bytes("/lib", b"")
+    with pytest.raises(UsageError, match=r"firmware/lib cannot go to /lib, which is a file"):
+        await files.put(firmware, "/")
+    assert await files.listdir("/") == ("lib", "s")
 
 
 async def test_a_plan_that_is_not_wanted_changes_nothing(session: DeviceSession, firmware: Path):
@@ -277,12 +316,24 @@ async def test_what_cannot_be_read_here(session: DeviceSession, tmp_path: Path):
     with pytest.raises(UsageError, match="leads back"):
         await session.files.put(tmp_path, "/x")
     (tmp_path / "loop/back").unlink()
-    (tmp_path / "loop/broken").symlink_to(tmp_path / "none")
-    with pytest.raises(UsageError, match="No such file"):
-        await session.files.sync(tmp_path)
-    (tmp_path / "loop/broken").unlink()
     os.mkfifo(tmp_path / "pipe")
     assert (await session.files.sync(tmp_path)).ignored == ("pipe",)
+
+
+async def test_a_link_that_leads_nowhere_is_left_out(session: DeviceSession, firmware: Path):
+    # As Emacs makes them for what is being edited.
+    (firmware / "lib/.#a.py").symlink_to("user@host.1:1")
+    (firmware / "round").symlink_to("round")
+    plan = await session.files.sync(firmware)
+    assert {"lib/.#a.py", "round"} < set(plan.ignored)
+    assert "lib/a.py" in plan.send
+    await session.files.put(firmware, "/again")
+    assert await session.files.listdir("/again/lib") == ("a.py", "deep")
+    # Through a file no path leads on: that is no link to nowhere, unless it is excluded.
+    (firmware / "through").symlink_to("main.py/x")
+    with pytest.raises(UsageError, match="through: Not a directory"):
+        await session.files.sync(firmware)
+    assert "through" in (await session.files.sync(firmware, exclude=["thr*"])).ignored
 
 
 async def test_putting_files_and_trees(session: DeviceSession, firmware: Path):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from pathlib import Path
 
 from devsession.errors import UsageError
+from devsession.session.files import file_code, paths
 from devsession.session.files.changing import FileChanging
 from devsession.session.files.compiling import compiled
 from devsession.session.files.getting import Getting
@@ -16,6 +17,7 @@ from devsession.session.files.paths import AnyPath
 from devsession.session.files.patterns import Patterns
 from devsession.session.files.sending import Sending, Tell
 from devsession.session.files.sync_plan import Comparison, SyncPlan
+from devsession.session.files.trees import Entry
 
 
 class DeviceFiles(FileChanging):
@@ -50,6 +52,16 @@ class DeviceFiles(FileChanging):
             return
         tree = LocalTree.of(local, exclude)
         there = await self._trees.tree(root) or {}
+        await self._check_case(tree, root, there)
+        for path, is_file in tree.kinds().items():
+            found = there.get(path)
+            if found is not None and found.is_dir is is_file:
+                kind = "a directory" if found.is_dir else "a file"
+                raise UsageError(
+                    f"{local / path} cannot go to {posixpath.join(root, path)}, which is {kind}",
+                    board=self._session.url,
+                    phase="files",
+                )
         sending = Sending(
             self._access, self._contents, root, progress, sum(file.size for file in tree.files.values())
         )
@@ -103,6 +115,7 @@ class DeviceFiles(FileChanging):
             tree = await compiled(tree, self._session.device.capabilities)
         sizes = [file.size for file in tree.files.values()]
         there = await self._trees.tree(root, sizes, to_read=sum(sizes), enter_mounts=False)
+        await self._check_case(tree, root, there or {})
         patterns = Patterns([*ALWAYS_EXCLUDED, *exclude])
         comparison = Comparison(tree, root, there or {}, patterns, delete)
         for path in comparison.doubts:
@@ -130,6 +143,39 @@ class DeviceFiles(FileChanging):
                 raise UsageError("this board has no directories", board=self._session.url, phase="files")
         elif root != "/":
             await self.mkdir(root, parents=True, exist_ok=True)
+
+    async def _check_case(self, tree: LocalTree, root: str, there: Mapping[str, Entry]) -> None:
+        """Raise UsageError for two names that differ in case only, where the board's file system has one file for them (FAT)."""
+        first: dict[str, str] = {}
+        for path in tree.kinds():
+            other = first.setdefault(path.casefold(), path)
+            if other == path or (other in there and path in there):
+                continue
+            if not await self._folds_case(root):
+                return
+            raise UsageError(
+                f"{tree.root / other} and {tree.root / path} are one file in {root}",
+                board=self._session.url,
+                phase="files",
+            )
+
+    async def _folds_case(self, folder: str) -> bool:
+        """Find out by a file that is gone again at once, in ``folder`` or the nearest directory above that is there."""
+        facts, folder = await self._access.settle(folder)
+        if facts.is_flat:
+            return False
+        while folder != "/" and not await self.exists(folder):
+            folder = posixpath.dirname(folder)
+        name = paths.beside(posixpath.join(folder, "case"))
+        try:
+            await self._access.ask(file_code.write_whole(name, "wb", b""), name)
+            return (
+                await self._access.look(facts, posixpath.join(folder, posixpath.basename(name).upper()))
+                is not None
+            )
+        finally:
+            await self._access.tidy(file_code.call("remove", name))
+            self._metadata.invalidate(name)
 
     async def _holds(self, path: str, file: LocalFile) -> bool:
         """Whether a file of the board holds the same, for boards that know no hash: it is read until it differs."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import stat
 import zlib
@@ -79,7 +80,7 @@ class LocalTree:
     def of(cls, root: Path, exclude: Iterable[str] = ()) -> LocalTree:
         """Read the tree at ``root``; raises UsageError for what is none, cannot be read, or has names that no board takes.
 
-        Symbolic links are followed; what is neither file nor directory is left out.
+        Symbolic links are followed; what is neither file nor directory is left out, and so is a link that leads nowhere.
         """
         tree = cls(root)
         patterns = Patterns([*ALWAYS_EXCLUDED, *exclude])
@@ -87,6 +88,10 @@ class LocalTree:
             raise UsageError(f"{root} is no directory of this computer", phase="files")
         tree._add(root, "", patterns, (root.resolve(),))
         return tree
+
+    def kinds(self) -> dict[str, bool]:
+        """Return all paths, and whether each is a file."""
+        return dict.fromkeys(self.folders, False) | dict.fromkeys(self.files, True)
 
     def _add(self, folder: Path, inside: str, patterns: Patterns, above: tuple[Path, ...]) -> None:
         try:
@@ -98,7 +103,10 @@ class LocalTree:
             try:
                 mode, size = (found := entry.stat()).st_mode, found.st_size
             except OSError as error:
-                raise unreadable(entry, error) from None
+                if not (patterns.match(path, is_dir=False) or _leads_nowhere(entry, error)):
+                    raise unreadable(entry, error) from None
+                self.ignored.append(path)
+                continue
             is_dir = stat.S_ISDIR(mode)
             if patterns.match(path, is_dir=is_dir) or not (is_dir or stat.S_ISREG(mode)):
                 self.ignored.append(path)
@@ -109,6 +117,10 @@ class LocalTree:
             else:
                 self.folders.append(paths.checked(path))
                 self._add(entry, f"{path}/", patterns, (*above, real))
+
+
+def _leads_nowhere(entry: Path, error: OSError) -> bool:
+    return error.errno in {errno.ENOENT, errno.ELOOP} and entry.is_symlink()
 
 
 def unreadable(path: Path, error: OSError) -> UsageError:

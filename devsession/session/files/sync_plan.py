@@ -71,7 +71,7 @@ class Comparison:
         kept = self.entries.keys() - set(self._ignored)
         self._theirs = {path: entry for path, entry in self.entries.items() if path in kept}
         # What would go to where the board has something of its own stays here.
-        staying = [p for p in (*self.local.folders, *self.local.files) if _is_within(p, own)]
+        staying = dict.fromkeys(p for p in (*self.local.folders, *self.local.files) if _is_within(p, own))
         self._ignored += staying
         self._folders = [path for path in self.local.folders if path not in staying]
         self._files = {path: file for path, file in self.local.files.items() if path not in staying}
@@ -104,6 +104,7 @@ class Comparison:
             if self.delete
             else []
         )
+        self._check_kept(going)
         return SyncPlan(
             self.local.root,
             self.remote,
@@ -114,6 +115,20 @@ class Comparison:
             extra=tuple(path for path in extra if path not in going),
             ignored=tuple(dict.fromkeys([*self.local.ignored, *self._ignored])),
         )
+
+    def _check_kept(self, going: list[str]) -> None:
+        """Raise UsageError where a file is to be and a directory stays, or the reverse."""
+        wanted = {path: path in self._files for path in (*self._folders, *self._files)}
+        for path, is_file in wanted.items():
+            there = self.entries.get(path)
+            if there is None or path in going or there.is_dir is not is_file:
+                continue
+            held = next((one for one in self._ignored if _is_within(one, (path,))), path)
+            raise UsageError(
+                f"{self.local.root / path} cannot go to {posixpath.join(self.remote, path)}: "
+                f"{posixpath.join(self.remote, held)} is left alone there",
+                phase="sync",
+            )
 
     def _hiding(self, extra: list[str]) -> list[str]:
         """Return what the board would import instead of what was compiled."""
