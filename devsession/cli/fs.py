@@ -110,7 +110,7 @@ def rm_command(board: str | None, paths: tuple[str, ...], *, recursive: bool, fo
 async def _rm(board: str | None, named: tuple[str, ...], *, recursive: bool, force: bool) -> int:
     async with files_of(board) as files:
         for path in map(remote_path, named):
-            with naming(path):
+            with naming(path, removing=True):
                 if force and not await files.exists(path):
                     continue
                 if recursive and (await files.stat(path)).is_dir:
@@ -159,7 +159,7 @@ def rmdir_command(board: str | None, paths: tuple[str, ...]) -> None:
 async def _each(board: str | None, named: tuple[str, ...], verb: str, **options: bool) -> int:
     async with files_of(board) as files:
         for path in map(remote_path, named):
-            with naming(path):
+            with naming(path, removing=verb == "rmdir"):
                 await getattr(files, verb)(path, **options)
     return 0
 

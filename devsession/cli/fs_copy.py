@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ from devsession.errors import UsageError
 if TYPE_CHECKING:
     from devsession.session.files.device_files import DeviceFiles
     from devsession.session.files.sync_plan import SyncPlan
+
+# What a path of this computer ends with that is a directory.
+_SLASHES = tuple(filter(None, (os.sep, os.altsep)))
 
 
 @click.command("cp")
@@ -43,7 +47,22 @@ def cp_command(
     """
     if not is_remote(target) and not all(map(is_remote, sources)):
         raise click.UsageError("a path on the board begins with a colon: cp main.py :")
+    _check_names(sources, recursive=recursive)
     conclude(_cp(board, sources, target, recursive=recursive, as_json=as_json))
+
+
+def _check_names(sources: tuple[str, ...], *, recursive: bool) -> None:
+    """Raise click.UsageError where two sources would be one file; directories of one name become one."""
+    seen: dict[str, tuple[str, bool]] = {}
+    for source in sources:
+        remote = is_remote(source)
+        name = posixpath.basename(remote_path(source).rstrip("/")) if remote else _name(Path(source))
+        if name in {"", ".", ".."}:
+            continue
+        is_folder = recursive and (remote or _is_folder(Path(source)))
+        other, is_other_folder = seen.setdefault(name, (source, is_folder))
+        if other is not source and not (is_folder and is_other_folder):
+            raise click.UsageError(f"{other} and {source} have the same name")
 
 
 async def _cp(
@@ -71,7 +90,7 @@ class _Copying:
 
     async def copy(self, source: str, target: str, *, several: bool) -> None:
         if not is_remote(target):
-            await self._get(remote_path(source), Path(target), several=several)
+            await self._get(remote_path(source), target, several=several)
         elif is_remote(source):
             await self._on_board(remote_path(source), target, several=several)
         else:
@@ -81,15 +100,16 @@ class _Copying:
                 self._check(source, is_dir=_is_folder(local))
                 await self._files.put(local, to, progress=self._shown)
 
-    async def _get(self, remote: str, local: Path, *, several: bool) -> None:
+    async def _get(self, remote: str, target: str, *, several: bool) -> None:
+        local = Path(target)
         with naming(remote):
             is_dir = await self._is_dir(remote)
             self._check(f":{remote}", is_dir=is_dir)
             name = posixpath.basename(remote.rstrip("/"))
             if _is_folder(local) and name not in {"", ".", ".."}:
                 local /= name
-            elif several:
-                raise UsageError(f"{local} is no directory", phase="files")
+            elif several or (not is_dir and target.endswith(_SLASHES)):
+                raise UsageError(f"{target} is no directory", phase="files")
             await self._files.get(remote, local, progress=self._shown)
 
     async def _on_board(self, old: str, target: str, *, several: bool) -> None:

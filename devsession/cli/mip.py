@@ -17,7 +17,7 @@ from devsession.cli.on_files import naming
 from devsession.cli.options import on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude
 from devsession.cli.terminal import printable
-from devsession.errors import UsageError
+from devsession.errors import DevsessionError, UsageError
 from devsession.links import connect
 
 # A server that says nothing for so long is given up, in seconds.
@@ -81,6 +81,8 @@ def _run(wire: Wire, packages: list[str], index: str | None, target: str | None,
             do_mip(state, asked)
     except CommandError as error:
         raise UsageError(f"mip: {error}", phase="mip") from None
+    except DevsessionError:
+        raise
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise UsageError(
             f"mip: this package cannot be installed: {type(error).__name__}: {error}", phase="mip"

@@ -32,7 +32,7 @@ _TOLD = {
     39: "the directory is not empty",
     66: "the directory is not empty",
 }
-_HINTS = {13: "a directory may not be empty: rm -r", 39: "rm -r", 66: "rm -r", 21: "-r takes directories"}
+_HINTS = {13: "a directory may not be empty: rm -r", 39: "rm -r", 66: "rm -r", 21: "rm -r takes directories"}
 
 
 @asynccontextmanager
@@ -48,8 +48,11 @@ async def files_of(board: str | None) -> AsyncIterator[DeviceFiles]:
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Have what goes wrong with a file told with its path, in words; other errors as they are."""
+def naming(path: str, *, removing: bool = False) -> Iterator[None]:
+    """Have what goes wrong with a file told with its path, in words; other errors as they are.
+
+    ``removing`` is for what is better done by ``rm -r``, where a directory is meant.
+    """
     try:
         yield
     except DeviceError as error:
@@ -61,7 +64,7 @@ def naming(path: str) -> Iterator[None]:
             f":{path}: {_TOLD[error.errno]} (errno {error.errno}{''.join(f', {note}' for note in notes)})",
             errno=error.errno,
             board=error.board,
-            hint=error.hint or _HINTS.get(error.errno),
+            hint=error.hint or (_HINTS.get(error.errno) if removing else None),
         )
         told.message = told.text
         raise told from error

@@ -164,6 +164,42 @@ def test_copying_there_and_back(board: Board, local: Path):
     assert (local / "all/app/src/deep/a.py").exists()
 
 
+def test_copies_that_would_not_be_where_they_are_meant(board: Board, local: Path):
+    (board.root / "a").write_text("A")
+    (board.root / "dir").mkdir()
+    for folder in ("one", "two"):
+        (local / folder).mkdir()
+        (local / folder / "s").write_text(folder)
+    for arguments, told in {
+        ("cp", ":a", "new/"): "new/ is no directory",
+        ("cp", "one/s", "two/s", ":"): "one/s and two/s have the same name",
+        ("cp", ":a", ":dir/../a", "one"): "have the same name",
+    }.items():
+        done = board.fs(*arguments)
+        assert (done.returncode, told in done.stderr) == (2, True), done
+    assert sorted(os.listdir(board.root)) == ["a", "dir"]
+    assert sorted(os.listdir(local)) == ["one", "two"]
+    # Directories of one name become one; a new one may be named with a slash.
+    (local / "two/more").mkdir()
+    (local / "two/more/s").write_text("s")
+    (local / "one/more").mkdir()
+    (local / "one/more/t").write_text("t")
+    board.ok("cp", "-r", "one/more", "two/more", ":")
+    assert sorted(os.listdir(board.root / "more")) == ["s", "t"]
+    board.ok("cp", "-r", ":more", "back/")
+    assert sorted(os.listdir(local / "back")) == ["s", "t"]
+
+
+def test_a_hint_is_of_the_command(board: Board):
+    (board.root / "dir").mkdir()
+    done = board.fs("cat", ":dir")
+    assert (done.returncode, "it is a directory" in done.stderr, "try:" in done.stderr) == (1, True, False), (
+        done
+    )
+    (board.root / "dir/x").touch()
+    assert "rm -r" in board.fs("rmdir", ":dir").stderr
+
+
 def test_progress_for_programs(board: Board, local: Path):
     (local / "large.bin").write_bytes(os.urandom(300_000))
     steps = [json.loads(line) for line in board.ok("cp", "--json", "large.bin", ":").splitlines()]
@@ -342,7 +378,8 @@ def test_installing_a_package(board: Board, index: str):
     done = install("none")
     assert (done.returncode, "Package not found" in done.stderr) == (2, True)
     done = install("evil")
-    assert (done.returncode, "wants to write to" in done.stderr) == (2, True)
+    assert (done.returncode, "the package wants to write to" in done.stderr) == (2, True)
+    assert (done.stderr.count("during mip"), "cannot be installed" in done.stderr) == (1, False)
     done = install("broken")
     assert (done.returncode, "cannot be installed" in done.stderr) == (2, True)
     assert sorted(os.listdir(board.root)) == ["lib"]
