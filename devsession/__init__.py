@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from devsession.coordinator.coordinator import MultiSessionCoordinator
     from devsession.coordinator.hibernation import Hibernation
     from devsession.coordinator.limits import SessionLimits
+    from devsession.coordinator.program import SessionKind
     from devsession.coordinator.session import CoordinatedSession
     from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
-    from devsession.coordinator.work import SessionKind
     from devsession.doctor.diagnose import diagnose
     from devsession.doctor.finding import Finding, Level
     from devsession.errors import (
@@ -84,6 +84,7 @@ if TYPE_CHECKING:
     from devsession.links import connect, link
     from devsession.pool.config import Eviction, PoolConfig, Selection
     from devsession.pool.distribution import Distribution
+    from devsession.pool.labgrid.provider import LabgridBoards, PlaceLost
     from devsession.pool.lease import Lease, LeaseState
     from devsession.pool.local import LocalBoards
     from devsession.pool.metrics import PoolMetrics
@@ -99,22 +100,23 @@ if TYPE_CHECKING:
     from devsession.session.deployed import Deployed, DeployedFunction
     from devsession.session.events import Events
     from devsession.session.facts import CapabilitiesChange
+    from devsession.session.files.looking import DiskUse
+    from devsession.session.files.metadata import CacheUse, FileStat
+    from devsession.session.files.mounts import Mount
+    from devsession.session.files.sending import Progress
+    from devsession.session.files.sync_plan import SyncPlan
     from devsession.session.generators import DeployedGenerator
-    from devsession.session.looking import DiskUse
     from devsession.session.manager import DeviceSessionManager
     from devsession.session.measure import measure
-    from devsession.session.metadata import CacheUse, FileStat
     from devsession.session.probe import probe
     from devsession.session.profile import SessionProfile
     from devsession.session.profile_report import ProfileReport
     from devsession.session.reconnect import Reconnect
     from devsession.session.references import Ref
-    from devsession.session.sending import Progress
     from devsession.session.session import DeviceSession, SessionPhase
     from devsession.session.shared import SharedVariables
     from devsession.session.state import SessionState
     from devsession.session.states import ConnectionState, StateChange
-    from devsession.session.sync_plan import SyncPlan
     from devsession.session.threads import BoardThread, DeployedThread
     from devsession.transport.fault_plan import Fault, FaultKind, FaultPlan
     from devsession.transport.faults import FaultyTransport
@@ -179,6 +181,7 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "LabgridBoards",
     "Lease",
     "LeaseLost",
     "LeaseState",
@@ -189,11 +192,13 @@ __all__ = [
     "LinkLostError",
     "LocalBoards",
     "MethodMissingError",
+    "Mount",
     "MultiSessionCoordinator",
     "NegotiationError",
     "OutputBuffer",
     "Performance",
     "Pins",
+    "PlaceLost",
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
@@ -275,7 +280,7 @@ _HOMES = {
     "BoardSnapshot": "devsession.pool.snapshot",
     "BoardState": "devsession.pool.snapshot",
     "BoardThread": "devsession.session.threads",
-    "CacheUse": "devsession.session.metadata",
+    "CacheUse": "devsession.session.files.metadata",
     "CapabilitiesChange": "devsession.session.facts",
     "CapabilityCache": "devsession.session.capability_cache",
     "Change": "devsession.session.capabilities",
@@ -289,8 +294,9 @@ _HOMES = {
     "DeviceCapabilities": "devsession.session.capabilities",
     "DeviceSession": "devsession.session.session",
     "DeviceSessionManager": "devsession.session.manager",
+    "Mount": "devsession.session.files.mounts",
     "Direction": "devsession.transport.recording",
-    "DiskUse": "devsession.session.looking",
+    "DiskUse": "devsession.session.files.looking",
     "Distribution": "devsession.pool.distribution",
     "Event": "devsession.board.messages",
     "Events": "devsession.session.events",
@@ -301,11 +307,12 @@ _HOMES = {
     "FaultKind": "devsession.transport.fault_plan",
     "FaultPlan": "devsession.transport.fault_plan",
     "FaultyTransport": "devsession.transport.faults",
-    "FileStat": "devsession.session.metadata",
+    "FileStat": "devsession.session.files.metadata",
     "FileSystem": "devsession.session.capabilities",
     "Finding": "devsession.doctor.finding",
     "Held": "devsession.session.cleanup",
     "Hibernation": "devsession.coordinator.hibernation",
+    "LabgridBoards": "devsession.pool.labgrid.provider",
     "Lease": "devsession.pool.lease",
     "LeaseState": "devsession.pool.lease",
     "Level": "devsession.doctor.finding",
@@ -314,6 +321,7 @@ _HOMES = {
     "OutputBuffer": "devsession.coordinator.buffer",
     "Performance": "devsession.session.capabilities",
     "Pins": "devsession.transport.pins",
+    "PlaceLost": "devsession.pool.labgrid.provider",
     "PoolConfig": "devsession.pool.config",
     "PoolMetrics": "devsession.pool.metrics",
     "PoolSnapshot": "devsession.pool.snapshot",
@@ -323,7 +331,7 @@ _HOMES = {
     "PortEvent": "devsession.transport.watch",
     "PortRemoved": "devsession.transport.watch",
     "ProfileReport": "devsession.session.profile_report",
-    "Progress": "devsession.session.sending",
+    "Progress": "devsession.session.files.sending",
     "Pulse": "devsession.transport.pins",
     "Ran": "devsession.board.resets",
     "Reconnect": "devsession.session.reconnect",
@@ -339,7 +347,7 @@ _HOMES = {
     "Selection": "devsession.pool.config",
     "SessionEvent": "devsession.coordinator.states",
     "SessionEventKind": "devsession.coordinator.states",
-    "SessionKind": "devsession.coordinator.work",
+    "SessionKind": "devsession.coordinator.program",
     "SessionLimits": "devsession.coordinator.limits",
     "SessionPhase": "devsession.session.session",
     "SessionPool": "devsession.pool.pool",
@@ -350,7 +358,7 @@ _HOMES = {
     "ShownPool": "devsession.pool.shown",
     "SimulatedBoards": "devsession.pool.simulated",
     "StateChange": "devsession.session.states",
-    "SyncPlan": "devsession.session.sync_plan",
+    "SyncPlan": "devsession.session.files.sync_plan",
     "connect": "devsession.links",
     "diagnose": "devsession.doctor.diagnose",
     "link": "devsession.links",

@@ -1,6 +1,6 @@
 # Sends files to the host: their content in records of the kind D, made of `c` bytes or fewer; an empty one ends each. Gives their hashes.
 # `p` is a list of (path, where to begin, how many bytes at most; -1: all). The host puts in front of this what `k` and `u` are,
-# and whether `B`, the stream, is binary (devsession/session/transfer_code.py).
+# and whether `B`, the stream, is binary (devsession/session/files/transfer_code.py).
 # Names are those of execute.py, which boards have already; h is its dict.
 # Language: MicroPython 1.19 and later, CircuitPython 8 and later.
 def read(h,c,p):

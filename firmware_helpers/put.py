@@ -3,7 +3,7 @@
 # A file: a segment with a sum, a size, a number and a path; its content; an empty segment; its hash. At the end one more empty segment.
 # A path that ends with a slash is a directory. The number makes the name beside; with 0 the file is written in place.
 # After every `c` bytes a record of the kind D grants as many more; z is the window of what is deflated. The host puts in front of this what `k`, `u` and `d` are, and whether
-# `B`, the stream, is binary (devsession/session/transfer_code.py).
+# `B`, the stream, is binary (devsession/session/files/transfer_code.py).
 # Names are those of execute.py, which boards have already; h is its dict.
 # Language: MicroPython 1.19 and later, CircuitPython 8 and later.
 def write(h,c,z):
@@ -67,6 +67,8 @@ def write(h,c,z):
                     os.remove(p)
                     os.rename(t,p)
         except BaseException:
+            # as execute.py does it: the unix port's Ctrl-C jumps out of the allocator too
+            h['collect']()
             f.close()
             if t!=p:os.remove(t)
             raise

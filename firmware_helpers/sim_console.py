@@ -245,6 +245,9 @@ class Console:
             return text.getvalue().replace("\n", "\r\n").encode()
         except MemoryError:
             return b"MemoryError: \r\n"
+        except UnicodeError:
+            # A name in it that is none: what was sent may be anything.
+            return b"UnicodeError: \r\n"
 
     def leave_on_exit(self, error, raw):
         if isinstance(error, SystemExit):

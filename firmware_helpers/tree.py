@@ -1,5 +1,5 @@
 # What is in a tree of files: paths from its root on, sizes, and what tells whether contents are the same. Sent as a method
-# (devsession/session/trees.py). p is the root ('' for /), or one file. The first n entries are left out; files whose size is in z are
+# (devsession/session/files/trees.py). p is the root ('' for /), or one file. The first n entries are left out; files whose size is in z are
 # read, and so is a file that is the root: k bytes of sha256, where that is missing crc32, where that is missing None. Directories have
 # the size -1, and come before what is in them. Gives as many as 1/q of the free heap holds, flat, and whether there are more.
 # Names are those of execute.py, which boards have already, as far as there are enough.

@@ -14,6 +14,7 @@ from devsession.board.exchange import Exchange
 from devsession.board.execution import Execution, OutputTail
 from devsession.board.job import Job
 from devsession.board.programs import NAMELESS, call_job, expression_job, program_job, source_job
+from devsession.board.requests import Service
 from devsession.board.resets import Reset, ResetReport, kind_of
 from devsession.board.running import Running
 from devsession.board.switches import Rung
@@ -202,6 +203,14 @@ class Board(Connection):
         if self._prompt.messages.is_missing(namespace, self.epoch):
             deadline = Deadline.after(timeout)
             await self._taking_turns(lambda: self._performer.equip(namespace, deadline), deadline)
+
+    def serve(self, service: Service) -> int:
+        """Have ``service`` answer what programs ask, while they run, under the number returned; until ``withdraw``."""
+        return self._prompt.serve(service)
+
+    def withdraw(self, number: int) -> None:
+        """Answer nothing more under a number."""
+        self._prompt.requests.withdraw(number)
 
     async def stop(self, namespace: int, error: DevsessionError) -> None:
         """Interrupt the program that runs in a namespace, give up those that wait to, and see the board at its prompt.

@@ -50,6 +50,11 @@ class Exchange:
         self._is_whole = chunks is None
 
     @property
+    def sends(self) -> bool:
+        """Whether there is something to send."""
+        return self._chunks is not None
+
+    @property
     def is_whole(self) -> bool:
         """Whether all of it was sent: else what is under way may be read by the prompt."""
         return self._is_whole

@@ -19,7 +19,10 @@ from devsession.protocol.source import MAIN, Mode
 
 # The number of an OSError: programs on CircuitPython may not write while the computer has the files as a drive.
 EROFS = 30
-_READ_ONLY = "on CircuitPython: write on the drive CIRCUITPY, or have boot.py call storage.remount('/', False), and reset"
+_READ_ONLY = (
+    "on CircuitPython: write on the drive CIRCUITPY, or have boot.py call storage.remount('/', False), and reset; "
+    "a directory of this computer: mount it with writable=True"
+)
 _TOO_LARGE = "the program needs more heap than is free; a soft reset frees all of it"
 
 

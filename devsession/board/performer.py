@@ -88,9 +88,6 @@ class Performer:
                 seen=finished.error[-200:],
             )
         self._interpreter.user_ran |= job.started and job.lasting
-        if job.was_fed:
-            # What it did not read stands at the prompt now, before the next command: entering again clears it.
-            self._prompt.wire.engine.distrust()
         return finished
 
     async def _transact(self, job: Job) -> Finished:
@@ -104,6 +101,7 @@ class Performer:
             command = self._command(job)
             job.pasted, job.log, job.cooked = command.paste, self._prompt.output, self._interpreter.cooked
             self._prompt.job = job
+            self._prompt.requests.begin()
             self._prompt.wire.submit(command)
             finished = await self._finish(job)
         except LinkError as error:
@@ -130,6 +128,7 @@ class Performer:
             raise
         finally:
             self._prompt.job = None
+            await self._settle(job)
         if job.started:
             self._interpreter.deployed = True
             self._interpreter.cooked = job.cooked
@@ -140,12 +139,19 @@ class Performer:
         exchange = job.exchange
         if exchange is None:
             return await self._prompt.wait(Finished, job.deadline)
+        job.was_fed = exchange.sends
         waiting = self._prompt.wait(Finished, Deadline.after(None))
         finished = await exchange.finish(waiting, self._prompt.wire)
-        if job.failed or not exchange.is_whole:
-            # What is still on its way comes to the prompt.
-            self._prompt.wire.engine.distrust()
+        # A program that took all of it has read all of it.
+        job.was_fed = exchange.sends and (job.failed or not exchange.is_whole)
         return finished
+
+    async def _settle(self, job: Job) -> None:
+        """See that nothing stands at the prompt that was meant for the program that has ended; raises RecoveryError."""
+        if (job.was_fed or self._prompt.is_unsettled) and self._prompt.wire.lost is None:
+            self._prompt.requests.begin()
+            self._prompt.wire.engine.distrust()
+            await self._recovery.stop()
 
     def _command(self, job: Job) -> Command:
         key = self._interpreter.next_key()

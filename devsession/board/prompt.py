@@ -15,11 +15,19 @@ from devsession.board.job import Job
 from devsession.board.log import log
 from devsession.board.messages import Messages
 from devsession.board.output import OutputLog
+from devsession.board.requests import Requests, Service
 from devsession.board.wire import Wire
-from devsession.errors import DeadlineError, DevsessionError, LinkLostError, RawReplError, RecoveryError
+from devsession.errors import (
+    DeadlineError,
+    DevsessionError,
+    LinkError,
+    LinkLostError,
+    RawReplError,
+    RecoveryError,
+)
 from devsession.protocol.entry import GREETING, PATIENT, Approach, classify
-from devsession.protocol.events import Attached, Detached, Emitted, Event, Stray
-from devsession.protocol.records import NONCE_BITS
+from devsession.protocol.events import Attached, Detached, Emitted, Event, Stray, Told
+from devsession.protocol.records import NONCE_BITS, Kind
 from devsession.protocol.states import State
 from devsession.transport.base import Transport
 
@@ -34,8 +42,8 @@ class Prompt:
     """The conversation with one board, one request at a time; the caller sees to that.
 
     ``job`` is told what happens while it is set, ``watchers`` what befalls the board; ``background`` keeps what it printed outside any job,
-    ``output`` that and what jobs print, ``messages`` hands out what programs send by themselves; ``failure`` is set while the
-    board could not be brought back.
+    ``output`` that and what jobs print, ``messages`` hands out what programs send by themselves, ``requests`` what they ask; ``failure``
+    is set while the board could not be brought back.
     """
 
     def __init__(self, transport: Transport) -> None:
@@ -47,6 +55,7 @@ class Prompt:
         self.background = OutputTail()
         self.output = OutputLog()
         self.messages = Messages()
+        self.requests = Requests()
         self.job: Job | None = None
         self.failure: RecoveryError | None = None
         self._random_bits = transport.random_bits
@@ -67,6 +76,8 @@ class Prompt:
             self._stray(event.data)
         elif isinstance(event, Emitted):
             self.messages.take(event, self.interpreter.nonce)
+        elif isinstance(event, Told) and event.record.kind is Kind.REQUEST:
+            self._asked(event.record.payload)
         elif self.job is not None:
             self.job.take(event)
         if self._awaited is not None and isinstance(event, self._awaited[0]) and not self._awaited[1].done():
@@ -81,6 +92,26 @@ class Prompt:
             self.tell(Happening.LINK_LOST)
         if self._awaited is not None and not self._awaited[1].done():
             self._awaited[1].set_exception(error)
+
+    def serve(self, service: Service) -> int:
+        """Have ``service`` answer what programs ask under the number returned."""
+        number = self._random_bits(NONCE_BITS)
+        self.requests.serve(number, service)
+        return number
+
+    def _asked(self, payload: bytes) -> None:
+        answer = self.requests.answer(payload)
+        # The program may have ended meanwhile: nobody would read it.
+        if answer and self.wire.state is State.RUNNING:
+            try:
+                self.wire.feed(answer)
+            except LinkError as error:
+                log.event("request not answered", board=self.url, said=error.message)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether the program that has ended may have left bytes of an answer unread, which come to the prompt."""
+        return self.requests.is_unsettled(interrupted=self.wire.interrupted)
 
     def _stray(self, data: bytes) -> None:
         self.background.append(data)

@@ -30,7 +30,8 @@ class Listener(Protocol):
 class Wire:
     """Drains the link for ever, feeds the engine, writes what it wants written, and keeps its timers.
 
-    ``lost`` is why the link ended, ``handed_over`` whether everything written had left this process by then.
+    ``lost`` is why the link ended, ``handed_over`` whether everything written had left this process by then, ``interrupted`` whether the
+    command sent last was interrupted.
     """
 
     def __init__(self, transport: Transport, listener: Listener) -> None:
@@ -38,6 +39,7 @@ class Wire:
         self.engine = Engine()
         self.lost: LinkError | None = None
         self.handed_over = True
+        self.interrupted = False
         self._listener = listener
         self._timer: asyncio.TimerHandle | None = None
         self._wake: float | None = None
@@ -72,10 +74,12 @@ class Wire:
     def submit(self, command: Command) -> None:
         """Send a command."""
         self._ask(lambda: self.engine.submit(command))
+        self.interrupted = False
 
     def interrupt(self) -> None:
         """Send Ctrl-C until the command has ended."""
         self._ask(lambda: self.engine.interrupt(time.monotonic()))
+        self.interrupted = True
 
     def soft_reset(self) -> None:
         """Ask for a soft reset."""

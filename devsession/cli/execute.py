@@ -13,6 +13,7 @@ from devsession.board.connection import ATTACH_TIMEOUT, EXEC_TIMEOUT
 from devsession.board.execution import Execution
 from devsession.board.running import Running
 from devsession.cli.json_values import to_json
+from devsession.cli.mounting import Seen, seeing, seen_by
 from devsession.cli.options import SECONDS, on_board, tell_progress, the_board
 from devsession.cli.outcome import conclude, tell
 from devsession.cli.terminal import Stdout, printable
@@ -30,22 +31,36 @@ _TIMEOUT_HELP = (
 @click.command("exec")
 @click.argument("code")
 @click.option("--timeout", type=SECONDS, help=_TIMEOUT_HELP)
+@seeing
 @on_board
-def exec_command(board: str | None, code: str, timeout: float | None) -> None:
+def exec_command(
+    board: str | None, code: str, timeout: float | None, mount: Path | None, *, writable: bool
+) -> None:
     """Run CODE on a board and print what it prints; "-" reads it from standard input.
 
     \b
     devsession -b sim: exec "print(6*7)"
+    devsession exec --mount src "import thermometer; thermometer.main()"
     """
-    conclude(_run(board, sys.stdin.read() if code == "-" else code, (), timeout))
+    program = sys.stdin.read() if code == "-" else code
+    conclude(_run(board, program, (), timeout, Seen.of(mount, writable=writable)))
 
 
 @click.command("run")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @click.argument("args", nargs=-1)
 @click.option("--timeout", type=SECONDS, help=_TIMEOUT_HELP)
+@seeing
 @on_board
-def run_command(board: str | None, file: Path, args: tuple[str, ...], timeout: float | None) -> None:
+def run_command(
+    board: str | None,
+    file: Path,
+    args: tuple[str, ...],
+    timeout: float | None,
+    mount: Path | None,
+    *,
+    writable: bool,
+) -> None:
     """Run the program FILE of this computer on a board; "-" reads it from standard input.
 
     Its output streams while it runs, its sys.exit is the exit code, its traceback names FILE. Ctrl-C interrupts it. ARGS become its
@@ -54,8 +69,10 @@ def run_command(board: str | None, file: Path, args: tuple[str, ...], timeout: f
     \b
     devsession run blink.py
     devsession run measure.py --timeout 30 -- --samples 8
+    devsession run --mount . main.py
     """
-    conclude(_run(board, sys.stdin.read() if str(file) == "-" else file, args, timeout))
+    program = sys.stdin.read() if str(file) == "-" else file
+    conclude(_run(board, program, args, timeout, Seen.of(mount, writable=writable)))
 
 
 @click.command("eval")
@@ -74,13 +91,16 @@ def eval_command(board: str | None, expression: str, timeout: float, *, as_json:
     conclude(_eval(board, expression, timeout, as_json=as_json))
 
 
-async def _run(board: str | None, program: str | Path, args: tuple[str, ...], timeout: float | None) -> int:
+async def _run(
+    board: str | None, program: str | Path, args: tuple[str, ...], timeout: float | None, seen: Seen | None
+) -> int:
     running: Running | None = None
     with Stdout() as out:
         try:
             async with (
                 connect(the_board(board), tell_progress) as target,
-                target.start(program, args=args, timeout=timeout) as running,
+                seen_by(target, seen) as programs,
+                programs.start(program, args=args, timeout=timeout) as running,
             ):
                 execution = await _follow(running, out)
         except DevsessionError:

@@ -16,7 +16,7 @@ from devsession.cli.outcome import conclude
 from devsession.cli.terminal import Stdout
 
 if TYPE_CHECKING:
-    from devsession.session.metadata import FileStat
+    from devsession.session.files.metadata import FileStat
 
 # What is read at a time, in bytes.
 _PIECE = 16 * 1024

@@ -17,8 +17,8 @@ from devsession.cli.progress import Shown
 from devsession.errors import UsageError
 
 if TYPE_CHECKING:
-    from devsession.session.files import DeviceFiles
-    from devsession.session.sync_plan import SyncPlan
+    from devsession.session.files.device_files import DeviceFiles
+    from devsession.session.files.sync_plan import SyncPlan
 
 
 @click.command("cp")

@@ -12,7 +12,7 @@ from devsession.errors import DeviceError
 from devsession.links import connect
 
 if TYPE_CHECKING:
-    from devsession.session.files import DeviceFiles
+    from devsession.session.files.device_files import DeviceFiles
 
 # By errno, as boards have them: those of Linux, whatever this computer has.
 _TOLD = {

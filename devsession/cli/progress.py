@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from devsession.cli.terminal import printable
 
 if TYPE_CHECKING:
-    from devsession.session.sending import Progress
+    from devsession.session.files.sending import Progress
 
 # What takes less time is over before a bar can be read, in seconds.
 _SOON = 0.3

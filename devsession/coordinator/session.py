@@ -13,13 +13,14 @@ from devsession.coordinator.boards import Seat
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.hibernation import Hibernation, bring, put_back
 from devsession.coordinator.limits import SessionLimits
+from devsession.coordinator.program import SessionKind, Watcher
 from devsession.coordinator.states import CoordinatedState
-from devsession.coordinator.store import Record
-from devsession.coordinator.work import SessionKind, Watcher, Work
+from devsession.coordinator.work import Work
 from devsession.errors import DevsessionError, SessionError
 from devsession.session.homes import TABLE
 
 if TYPE_CHECKING:
+    from devsession.coordinator.store import Record
     from devsession.session.profile import SessionProfile
     from devsession.session.session import DeviceSession
 

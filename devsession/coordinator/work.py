@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import enum
 import time
 from collections import deque
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
 from devsession.board.execution import Execution, Opaque
 from devsession.board.messages import Question
@@ -17,40 +14,13 @@ from devsession.coordinator.boards import Seat
 from devsession.coordinator.buffer import OutputBuffer
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.limits import Rate, SessionLimits
+from devsession.coordinator.program import Program, SessionKind, Watcher
 from devsession.coordinator.states import ENDED, CoordinatedState, check
 from devsession.errors import DevsessionError, LinkError, SessionEndedError, SessionError, UsageError
 from devsession.transport.waiters import Waiters
 
 # How much of a program is told while it runs, in characters.
 SHOWN = 60
-
-
-class SessionKind(enum.Enum):
-    """How a session ends by itself."""
-
-    INTERACTIVE = "interactive"  # it does not: an exception is shown, and the next program runs
-    SCRIPT = "script"  # with its first program, as that does
-    TEST = "test"  # with the first program that fails
-
-
-@dataclass(slots=True)
-class Program:
-    """A program that was sent; ``done`` has what came of it."""
-
-    source: str | Path
-    done: asyncio.Future[Execution] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
-
-
-class Watcher(Protocol):
-    """Who is told what sessions do."""
-
-    def changed(self, session: Any, before: CoordinatedState) -> None:
-        """Learn that the state of a session is another."""
-
-    def printed(self, session: Any) -> None:
-        """Learn that a session printed something."""
 
 
 class Work:
@@ -115,8 +85,6 @@ class Work:
                 f"{len(self._queue)} programs wait in session {self.name} already", board=self.board
             )
         program = Program(source)
-        # Who only sends does not ask what came of it.
-        program.done.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._queue.append(program)
         self._work()
         return program.done
@@ -179,9 +147,8 @@ class Work:
     # How it is done
 
     def _drop_queue(self) -> None:
-        for program in self._queue:
-            program.done.cancel()
-        self._queue.clear()
+        while self._queue:
+            self._queue.popleft().stopped(f"session {self.name} was told to stop before this program began")
 
     def check_lasts(self) -> None:
         """Raise SessionEndedError when it has ended."""
@@ -284,7 +251,7 @@ class Work:
         except DevsessionError as error:
             self._failed(program, error)
         except asyncio.CancelledError:
-            program.done.cancel()
+            program.stopped(f"session {self.name} was stopped")
             raise
         else:
             self._ended(program, execution)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from functools import partial
 
+from devsession.board.switches import Rung
 from devsession.errors import (
     BoardNotFoundError,
     BoardTakenError,
@@ -55,7 +56,12 @@ class Boards:
         """Open a board, and see that it is well; one that cannot be opened is tried again later."""
         began = time.monotonic()
         pooled = PooledBoard(
-            member.offer, self._runner.provider, partial(self._runner.nurse.happened, member), self._power
+            member.offer,
+            self._runner.provider,
+            partial(self._runner.nurse.happened, member),
+            self._power,
+            # Whether its power can be cycled is not known before that was tried.
+            Rung.HARD if self._runner.config.recovery else Rung.PROMPT,
         )
         try:
             async with self._opening:
@@ -73,20 +79,24 @@ class Boards:
             member.strikes += 1
             await self.give_up(member, (str(error),))
         else:
-            self._opened(member, pooled, health, began)
+            self._opened(member, health, began)
 
-    def _opened(self, member: Member, pooled: PooledBoard, health: Health, began: float) -> None:
+    def _opened(self, member: Member, health: Health, began: float) -> None:
         now, lifetime = time.monotonic(), self._runner.config.max_lifetime
         member.opened_at = now
         member.renew_at = None if lifetime is None else now + jittered(lifetime)
-        member.know(pooled.capabilities)
-        self._runner.planner.learned(member)
+        self.learn(member)
         self._runner.say(told.BoardOpened, board=member.name, created=member.is_made, took=now - began)
         self._runner.roster.remember(member)
         if health.score < self._runner.config.pass_score:
             self._runner.nurse.sick(member, health.reasons)
         else:
             self.ready(member)
+
+    def learn(self, member: Member) -> None:
+        """Know what a board is that was just attached to: it may be another than before, or have other firmware."""
+        member.know(self._runner.pooled[member.name].capabilities)
+        self._runner.planner.learned(member)
 
     def ready(self, member: Member) -> None:
         """Know that nobody has the board and that it is well: the next may have it."""

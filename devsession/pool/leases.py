@@ -68,7 +68,7 @@ class Leases:
         """Tell a caller that no board can ever do."""
         assert isinstance(do.waiter, Request)
         if do.waiter.future is not None and not do.waiter.future.done():
-            do.waiter.future.set_exception(impossible(do.waiter.requires, do.lacks))
+            do.waiter.future.set_exception(self.impossible(do.waiter, do.lacks))
 
     def refuse_all(self, why: str) -> None:
         """Tell every caller who waits that there will be no board."""
@@ -76,7 +76,21 @@ class Leases:
             self._planner.line.remove(waiter)
             assert isinstance(waiter, Request)
             if waiter.future is not None and not waiter.future.done():
+                self.gone(waiter, "refused")
                 waiter.future.set_exception(PoolClosedError(why))
+
+    def impossible(self, request: Request, lacks: dict[str, str]) -> RequirementError:
+        """Return the error for a caller whose requirement no board can ever meet."""
+        self.gone(request, "refused")
+        reasons = "; ".join(dict.fromkeys(lacks.values()))
+        return RequirementError(
+            f"no board of the pool has {', '.join(request.requires)}: {reasons}", lacks=lacks
+        )
+
+    def gone(self, request: Request, reason: str) -> None:
+        """Tell that a caller has left without a board."""
+        waited = time.monotonic() - request.since
+        self._runner.say(told.WaitEnded, agent=request.agent, waited=waited, reason=reason)
 
     async def _prepare(self, do: Give, request: Request, lease: Lease, pooled: PooledBoard) -> None:
         """Ask a board how it is, cheaply, and make room on it; one that is not well goes to nobody, and the caller waits on."""
@@ -219,9 +233,3 @@ class Leases:
         self._runner.say(
             event, board=lease.board, session=lease.session.id, agent=lease.agent, fence=lease.fence, **facts
         )
-
-
-def impossible(requires: tuple[str, ...], lacks: dict[str, str]) -> RequirementError:
-    """Return the error for a requirement that no board can ever meet."""
-    reasons = "; ".join(dict.fromkeys(lacks.values()))
-    return RequirementError(f"no board of the pool has {', '.join(requires)}: {reasons}", lacks=lacks)

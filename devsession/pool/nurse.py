@@ -102,6 +102,7 @@ class Nurse:
         if rung is None:
             await self._runner.boards.give_up(member, health.reasons)
             return
+        self._runner.boards.learn(member)
         # A new link has no sessions.
         for agent in member.seats.keys() - pooled.sessions.keys():
             self._runner.boards.unseat(member, agent, Evicted.LOST)

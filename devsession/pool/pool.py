@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +18,7 @@ from devsession.pool.health import HealthProbe
 from devsession.pool.inventory import Store
 from devsession.pool.keeper import Keeper
 from devsession.pool.lease import Lease
-from devsession.pool.leases import Leases, Request, impossible
+from devsession.pool.leases import Leases, Request
 from devsession.pool.metrics import Meter, PoolMetrics
 from devsession.pool.model import Seat
 from devsession.pool.nurse import Nurse
@@ -119,11 +120,24 @@ class SessionPool:
         self._keeper = asyncio.get_running_loop().create_task(Keeper(runner, self._show).keep())
 
     async def close(self) -> None:
-        """Take all leases away, and close all boards; whoever waits gets PoolClosedError. Closing again does nothing."""
+        """Take all leases away, and close all boards; whoever waits gets PoolClosedError. Closing again does nothing.
+
+        When cancelled it goes on to its end first: every board is given back.
+        """
         if self._keeper is None:
             return
         keeper, self._keeper = self._keeper, None
         self._closed = "it is closed"
+        closing = asyncio.get_running_loop().create_task(self._close(keeper))
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            while not closing.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([closing])
+            raise
+
+    async def _close(self, keeper: asyncio.Task[None]) -> None:
         keeper.cancel()
         await asyncio.wait([keeper])
         self._leases.refuse_all("the pool was closed meanwhile")
@@ -287,6 +301,7 @@ class SessionPool:
         deadline = None if patience is None else now + patience
         wait = self._runner.throttle.take(request.agent, now, patience)
         if wait is None:
+            self._leases.gone(request, "timeout")
             raise LeaseTimeoutError(
                 f"{request.agent or 'everybody'} asks too often: no turn within {patience:g} s",
                 timeout=patience or 0.0,
@@ -296,7 +311,7 @@ class SessionPool:
             await asyncio.sleep(wait)
             self._check_open()
         if request.requires and (lacks := self._planner.why_never(request.requires)) is not None:
-            raise impossible(request.requires, lacks)
+            raise self._leases.impossible(request, lacks)
         while not (lease := await self._wait_in_line(request, deadline, patience)).is_held:
             # Its board was lost before the caller woke up: he has his old place in line.
             self._check_open()
@@ -334,8 +349,7 @@ class SessionPool:
         request.future.cancel()
         if request in self._planner.line:
             self._planner.line.remove(request)
-        waited = time.monotonic() - request.since
-        self._runner.say(told.WaitEnded, agent=request.agent, waited=waited, reason=reason)
+        self._leases.gone(request, reason)
 
     def _seats(self, agent: str) -> list[Seat]:
         found = [member.seats[agent] for member in self._planner.homes(agent)]

@@ -33,7 +33,7 @@ class PooledBoard:
     """A board that was taken from its provider and attached to; ``happened`` is told what befalls it.
 
     ``answered_at`` is when it last answered, ``free_heap`` how many bytes of heap it then had, on the monotonic clock and ``None`` for not
-    asked.
+    asked. ``recovery`` is how far the board's own recovery goes, for a program that does not end; the ladder of a pool goes further.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class PooledBoard:
         provider: Provider,
         happened: Callable[[Happening], None],
         power: PowerCycle,
+        recovery: Rung,
     ) -> None:
         self.offer = offer
         self.sessions: dict[str, DeviceSession] = {}
@@ -50,6 +51,7 @@ class PooledBoard:
         self._provider = provider
         self._tell = happened
         self._power = power
+        self._recovery = recovery
         self._manager: DeviceSessionManager | None = None
 
     @property
@@ -79,7 +81,7 @@ class PooledBoard:
         """
         url = await self._provider.open(self.offer)
         try:
-            manager = DeviceSessionManager(connect(url, recovery=Rung.POWER, power=self._cycle))
+            manager = DeviceSessionManager(connect(url, recovery=self._recovery, power=self._cycle))
             manager.board.add_watcher(self._happened)
             try:
                 # What a board needs once, such as a simulator's interpreter, is fetched before that time begins.

@@ -47,7 +47,7 @@ def _named(url: str) -> Provider:
         if wanted.name is None and wanted.root is None:
             return SimulatedBoards(url)
     if url.startswith("labgrid:"):
-        from devsession.pool.labgrid.provider import LabgridProvider
+        from devsession.pool.labgrid.provider import LabgridBoards
 
-        return LabgridProvider(url)
+        return LabgridBoards(url)
     return LocalBoards([url])

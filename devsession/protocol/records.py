@@ -32,7 +32,7 @@ _PARTIAL = (
 )
 _TRAILER = re.compile(rb"\.([0-9a-f]{1,4})\x1f")
 _PARTIAL_TRAILER = rb"(?:\.[0-9a-f]{0,4})?\Z"
-_LETTERS = frozenset(b"SVUTERD")
+_LETTERS = frozenset(b"SVUTERDQ")
 _HEADER_SIZE = 29
 _TRAILER_SIZE = 6
 
@@ -49,6 +49,7 @@ class Kind(Enum):
     TRACEBACK = "T"  # a traceback follows as plain output, up to the end record
     ENDED = "E"  # the command is over; payload: "", "T" after a traceback, or the literal tuple of a SystemExit's arguments
     RETURNED = "R"  # the call of a method is over; payload: the value it gave
+    REQUEST = "Q"  # the program asks something of the host, as `requests` reads it
     DATA = "D"  # bytes of a file; without payload the grant of more to send, or the end of a file
 
 
@@ -103,11 +104,12 @@ def encode(key: Key, kind: Kind, payload: bytes = b"") -> bytes:
     return head + payload + f".{check_of(kind, payload):x}\x1f".encode()
 
 
-def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
+def scan(buffer: ReceiveBuffer, key: Key, *, interrupted: bool = False) -> tuple[bytes, Found | None]:
     """Take what can be understood from the front of ``buffer``.
 
     Returns output that belongs to no record of ours (may be empty) and the record that follows it, or ``None`` where more bytes are
-    needed: bytes that may yet become a record stay in the buffer.
+    needed: bytes that may yet become a record stay in the buffer. Where the program was ``interrupted``, Ctrl-C may have torn a record:
+    what came of it is dropped when another of the same exec begins behind it.
     """
     plain = bytearray()
     while True:
@@ -123,6 +125,9 @@ def scan(buffer: ReceiveBuffer, key: Key) -> tuple[bytes, Found | None]:
             plain += buffer.take(1)
             continue
         found = _complete(buffer, header, key)
+        if found is None and interrupted and (next_one := buffer.peek(len(buffer)).find(_head(key), 1)) > 0:
+            buffer.take(next_one)
+            continue
         return bytes(plain), found
 
 
@@ -130,6 +135,10 @@ def begins(buffer: ReceiveBuffer, key: Key) -> bool:
     """Whether a record of ours begins at the front of ``buffer``."""
     header = _HEADER.match(buffer.peek(_HEADER_SIZE))
     return header is not None and _is_ours(header, key)
+
+
+def _head(key: Key) -> bytes:
+    return b"\x1e%x.%x." % (key.nonce, key.number)
 
 
 def _is_ours(header: re.Match[bytes], key: Key) -> bool:

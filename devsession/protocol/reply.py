@@ -182,7 +182,8 @@ class Reply:
             return self._scan_unkeyed()
         if not self._line_end_seen:
             return self._scan_line_end()
-        plain, found = records.scan(self._conversation.buffer, self._key)
+        torn = self._interrupts is not None
+        plain, found = records.scan(self._conversation.buffer, self._key, interrupted=torn)
         if plain:
             self._conversation.tell(Output(plain))
         if isinstance(found, records.Damaged):

@@ -15,6 +15,8 @@ _ERRNO = re.compile(r"\[Errno (\d+)\]|\(?(\d+)\b")
 _WRAPPER = "<stdin>"
 _HELPER = ("x", "y")
 _PROGRAM = "<string>"
+# What programs of ours are called that a program of the user's may call without knowing.
+UNSEEN = "<devsession>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def _summary(said: str) -> tuple[str, str]:
 
 
 def _own(frames: list[Frame], program: str) -> tuple[Frame, ...]:
+    frames = [frame for frame in frames if frame.file != UNSEEN]
     if any(frame.file == _PROGRAM for frame in frames):
         while frames and frames[0].file == _WRAPPER:
             del frames[0]

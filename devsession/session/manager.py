@@ -18,9 +18,9 @@ from devsession.protocol.source import MAIN
 from devsession.session.checks import checked_operation, checked_session_name
 from devsession.session.cleanup import CleanupStack
 from devsession.session.executor import Methods
+from devsession.session.files.metadata import FileMetadata
 from devsession.session.homes import BoardHome
 from devsession.session.managed import ManagedBoard
-from devsession.session.metadata import FileMetadata
 from devsession.session.reconnect import Reconnect
 from devsession.session.session import Commons, DeviceSession
 from devsession.session.shared import SharedVariables

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import DeviceError, UsageError
-from devsession.session import paths
 from devsession.session.device import checked_name
+from devsession.session.files import paths
+from devsession.session.files.sources import checked_content
 from devsession.session.references import Ref, written
-from devsession.session.sources import checked_content
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession

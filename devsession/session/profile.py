@@ -25,8 +25,9 @@ from devsession.board.connection import EXEC_TIMEOUT
 from devsession.errors import UsageError
 from devsession.methods.arguments import encode
 from devsession.protocol import source as sources
-from devsession.session import imports, paths
+from devsession.session import imports
 from devsession.session.device import checked_name
+from devsession.session.files import paths
 
 
 def _content(value: Any, info: ValidationInfo) -> Any:

@@ -23,7 +23,7 @@ from devsession.session.device import checked_name
 from devsession.session.events import EVENTS_KEPT, Events, EventSources
 
 if TYPE_CHECKING:
-    from devsession.session.files import DeviceFiles
+    from devsession.session.files.device_files import DeviceFiles
     from devsession.session.preparation import Preparation
 
 

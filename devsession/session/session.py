@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -17,9 +18,10 @@ from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, Resource
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
 from devsession.session.facts import Facts
-from devsession.session.files import DeviceFiles
+from devsession.session.files.device_files import DeviceFiles
+from devsession.session.files.metadata import FileMetadata
+from devsession.session.files.paths import AnyPath
 from devsession.session.homes import BoardHome
-from devsession.session.metadata import FileMetadata
 from devsession.session.parts import Parts
 from devsession.session.preparation import Preparation
 from devsession.session.profile_report import ProfileReport
@@ -32,6 +34,7 @@ from devsession.session.state import SessionState
 _T = TypeVar("_T")
 
 if TYPE_CHECKING:
+    from devsession.session.files.mounts import Mount
     from devsession.session.profile import SessionProfile
 
 
@@ -73,6 +76,7 @@ class DeviceSession(Programs):
         self.given_back: int | None = None
         self.board_home = commons.home
         self.widths = commons.facts.widths
+        self._commons = commons
         self._tell_end = ended
         self._begun = time.monotonic()
         self._lasted: float | None = None
@@ -138,6 +142,22 @@ class DeviceSession(Programs):
         The object lives until the session ends, or ``await ref.release()``. Raises what ``eval`` does.
         """
         return await Ref.make(self, self.checked(expression))
+
+    async def mount(self, local: str | Path, remote: AnyPath = "/remote", *, writable: bool = False) -> Mount:
+        """Have the board see the directory ``local`` of this side at ``remote``, until the session ends or ``await mount.release()``.
+
+        Programs, of whatever session, open, list and import what is in it; ``remote`` is one of the places where imports are looked for.
+        They may change it only when it is ``writable``; nothing outside of it is reached, by links neither. What is asked while no program
+        of devsession's runs, or from another thread, is an OSError (19, 16). A program that uses it must not read standard input itself.
+        After a reset of the board it is gone, until ``mount`` is called again, or a manager that reconnects does so.
+
+        Raises UsageError for what is no directory, CapabilityError where the board has no file systems in Python or too little heap, and
+        what ``exec`` does.
+        """
+        from devsession.session.files.mounts import Mount, checked_place, shown
+
+        self.use()
+        return await Mount.make(self, self._commons, shown(local, writable=writable), checked_place(remote))
 
     async def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""

@@ -23,10 +23,13 @@ class Scratch:
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=parent))
             descriptor = _lock(self.path)
-            # Somebody who sweeps may have seen it before it was locked.
-            if descriptor is not None and self.path.exists():
+            if descriptor is None:
+                continue
+            if self.path.exists():
                 self._lock = descriptor
                 return
+            # Somebody who sweeps saw it before it was locked.
+            os.close(descriptor)
 
     def remove(self) -> None:
         """Remove the directory and what is in it."""

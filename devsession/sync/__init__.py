@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         HostNotFoundError,
         HostUnreachableError,
         InterpreterNotFoundError,
+        LabgridBoards,
         Lease,
         LeaseLost,
         LeaseState,
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
         NegotiationError,
         Performance,
         Pins,
+        PlaceLost,
         PoolClosedError,
         PoolConfig,
         PoolError,
@@ -160,6 +162,7 @@ if TYPE_CHECKING:
         DeployedGenerator,
         DeployedThread,
     )
+    from devsession.sync.mounts import Mount
     from devsession.sync.pool import SessionPool
     from devsession.sync.references import Ref, value_of
     from devsession.sync.session import DeviceSession, DeviceSessionManager
@@ -220,6 +223,7 @@ __all__ = [
     "HostNotFoundError",
     "HostUnreachableError",
     "InterpreterNotFoundError",
+    "LabgridBoards",
     "Lease",
     "LeaseLost",
     "LeaseState",
@@ -230,11 +234,13 @@ __all__ = [
     "LinkLostError",
     "LocalBoards",
     "MethodMissingError",
+    "Mount",
     "MultiSessionCoordinator",
     "NegotiationError",
     "OutputBuffer",
     "Performance",
     "Pins",
+    "PlaceLost",
     "PoolClosedError",
     "PoolConfig",
     "PoolError",
@@ -322,6 +328,7 @@ _TWINS = {
     "DeployedGenerator": "devsession.sync.methods",
     "DeployedThread": "devsession.sync.methods",
     "Events": "devsession.sync.events",
+    "Mount": "devsession.sync.mounts",
     "CoordinatedSession": "devsession.sync.coordinator",
     "MultiSessionCoordinator": "devsession.sync.coordinator",
     "OutputBuffer": "devsession.sync.coordinator",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from devsession.session import device, files, opened, parts
-from devsession.session.metadata import CacheUse, FileStat
+from devsession.session import device, parts
+from devsession.session.files import device_files as files
+from devsession.session.files import opened
+from devsession.session.files.metadata import CacheUse, FileStat
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Twin, asks, brings, gives, iterates, waits
 
@@ -45,7 +47,7 @@ class Parts(Twin[parts.Parts]):
 
 
 class DeviceFile(Block[opened.DeviceFile]):
-    """A file of a board, open in the block of its ``with``. As ``devsession.session.opened.DeviceFile``."""
+    """A file of a board, open in the block of its ``with``. As ``devsession.session.files.opened.DeviceFile``."""
 
     path = Fact[str]()
     mode = Fact[str]()
@@ -66,7 +68,7 @@ class DeviceFile(Block[opened.DeviceFile]):
 
 
 class DeviceFiles(Twin[files.DeviceFiles]):
-    """Files and directories of the board; all sessions see the same. As ``devsession.session.files.DeviceFiles``."""
+    """Files and directories of the board; all sessions see the same. As ``devsession.session.files.device_files.DeviceFiles``."""
 
     listdir = waits(files.DeviceFiles.listdir)
     scandir = waits(files.DeviceFiles.scandir)

@@ -12,8 +12,8 @@ from devsession.coordinator import session as asynchronous
 from devsession.coordinator.boards import Pool
 from devsession.coordinator.hibernation import Hibernation
 from devsession.coordinator.limits import SessionLimits
+from devsession.coordinator.program import SessionKind
 from devsession.coordinator.states import CoordinatedState, SessionEvent
-from devsession.coordinator.work import SessionKind
 from devsession.sync.session import DeviceSession, DeviceSessionManager, Listeners
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, gives, waits
 

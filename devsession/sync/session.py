@@ -24,6 +24,7 @@ from devsession.sync.events import Events
 from devsession.sync.functions import connect
 from devsession.sync.hooks import in_thread
 from devsession.sync.methods import Executor, Methods, Threads
+from devsession.sync.mounts import Mount
 from devsession.sync.references import Ref
 from devsession.sync.twin import Block, Fact, Part, Twin, asks, brings, enters, gives, iterates, waits
 from devsession.transport.endpoint import Endpoint, Target, url_of
@@ -97,6 +98,7 @@ class DeviceSession(Block[session.DeviceSession]):
     expect = waits(session.DeviceSession.expect)
     events = gives(Events, session.DeviceSession.events)
     ref = brings(Ref, session.DeviceSession.ref)
+    mount = brings(Mount, session.DeviceSession.mount)
 
     def register(self, resource: Resource) -> Held:
         """Initialise ``resource`` and have it cleaned up at the end; raises what its ``initialise`` does, and then holds nothing."""

@@ -94,7 +94,7 @@ async def run(agents: int, boards: int, turns: int, *, chaos: bool = False, shar
         tally.waits.clear()
         began = time.perf_counter()
         reaper = asyncio.create_task(killer(pool, tally)) if chaos else None
-        each = max(1, turns // agents)
+        each = -(-turns // agents)
         await asyncio.gather(*(agent(pool, f"agent-{number}", each, tally) for number in range(agents)))
         took = time.perf_counter() - began
         if reaper is not None:
@@ -110,7 +110,7 @@ async def run(agents: int, boards: int, turns: int, *, chaos: bool = False, shar
     )
     print(f"  most boards and leases at once: {tally.most} (limit {boards}); wrong answers: {tally.wrong}")
     print(
-        f"  errors: {tally.errors or 'none'}; boards killed: {tally.killed}; whole again after {healed:.2f} s"
+        f"  errors: {tally.errors or 'none'}; boards killed: {tally.killed}; all probed and well after {healed:.2f} s"
     )
     print(f"  own session found again: {100 * reused / max(1, created + reused):.1f} % after warm-up")
     print(
@@ -121,8 +121,18 @@ async def run(agents: int, boards: int, turns: int, *, chaos: bool = False, shar
 
 
 async def until_healthy(pool: SessionPool, boards: int) -> float:
+    """Have every board probed now, and wait until all are well; return how many seconds that took."""
     began = time.perf_counter()
-    while pool.snapshot().idle < boards:
+    passed: set[str] = set()
+    pool.events.add(
+        lambda event: (
+            passed.add(event.board) if isinstance(event, kinds.HealthChecked) and event.passed else None
+        )
+    )
+    for member in pool._planner.members.values():
+        member.check_at = 0.0
+    pool._runner.changed.set()
+    while pool.snapshot().idle < boards or len(passed) < boards:
         assert time.perf_counter() - began < 60, pool.snapshot()
         await asyncio.sleep(0.01)
     return time.perf_counter() - began

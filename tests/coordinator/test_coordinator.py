@@ -337,3 +337,23 @@ async def test_on_a_pool_each_session_has_a_board():
         # What was closed leaves nothing to the next of its name.
         await coordinator.create("third")
         assert (await coordinator.run("'x' in globals()", "third")).value is False
+
+
+async def test_who_waits_for_a_program_that_was_stopped_is_told(coordinator: MultiSessionCoordinator):
+    session = await coordinator.create()
+    loop = asyncio.get_running_loop()
+    running = loop.create_task(coordinator.run("print('go')\nwhile True: pass"))
+    dropped = loop.create_task(coordinator.run("print('never')"))
+    async with asyncio.timeout(PATIENCE):
+        while "go" not in session.buffer.text:
+            await session.buffer.changed()
+        coordinator.interrupt()
+        with pytest.raises(SessionEndedError, match="before this program began"):
+            await dropped
+        assert (await running).exit_code == 1
+        closed = loop.create_task(coordinator.run("print('again')\nwhile True: pass"))
+        while "again" not in session.buffer.text:
+            await session.buffer.changed()
+        await coordinator.close()
+        with pytest.raises(SessionEndedError, match="was stopped"):
+            await closed

@@ -263,3 +263,21 @@ async def test_what_is_known_of_boards_survives_the_pool(one_board: LocalBoards)
 def test_a_weight_is_above_nothing():
     with pytest.raises(UsageError):
         BoardOffer("a", "sim:", weight=0)
+
+
+@pytest.mark.parametrize("recovery", [True, False])
+async def test_a_program_that_cannot_be_stopped_costs_its_holder_no_more_than_the_board(
+    monkeypatch: pytest.MonkeyPatch, recovery: bool
+):
+    monkeypatch.setattr("devsession.board.recovery.RUNG_LIMIT", 1.0)
+    monkeypatch.setattr("devsession.board.recovery.STOP_LIMIT", 0.5)
+    async with SessionPool(
+        provider="sim:", min_size=1, max_size=1, recovery=recovery, probe_timeout=1.0
+    ) as pool:
+        with pytest.raises(DevsessionError):
+            async with pool.acquire(agent="one") as session:
+                await session.exec(
+                    "import micropython\nmicropython.kbd_intr(-1)\nwhile True: pass", timeout=0.2
+                )
+        async with pool.acquire(agent="two", timeout=30) as session:
+            assert await session.eval("1 + 1") == 2

@@ -8,7 +8,7 @@ import pytest
 
 from devsession import BoardOffer, ProviderError, UsageError
 from devsession.pool.labgrid.client_name import ClientName
-from devsession.pool.labgrid.provider import LabgridProvider
+from devsession.pool.labgrid.provider import LabgridBoards
 from devsession.pool.labgrid.url import FarmUrl
 from devsession.pool.locks import Locks
 
@@ -42,7 +42,7 @@ def test_urls(url: str, coordinator: str, tags: dict[str, str]):
 )
 def test_what_names_no_farm(url: str):
     with pytest.raises(UsageError):
-        LabgridProvider(url)
+        LabgridBoards(url)
 
 
 def test_without_a_setting_the_coordinator_is_where_labgrids_own_client_looks(
@@ -78,7 +78,7 @@ async def test_where_labgrid_is_missing_it_is_said_how_to_get_it(
 ):
     monkeypatch.setitem(sys.modules, "labgrid.remote.common", None)
     monkeypatch.setitem(sys.modules, "grpc", None)
-    provider = LabgridProvider("labgrid:", locks=Locks(tmp_path / "locks"))
+    provider = LabgridBoards("labgrid:", locks=Locks(tmp_path / "locks"))
     try:
         with pytest.raises(ProviderError, match=r"pip install 'devsession\[labgrid\]'"):
             await provider.discover()
@@ -93,7 +93,7 @@ async def test_where_labgrid_is_missing_it_is_said_how_to_get_it(
 
 def test_nothing_of_labgrid_is_imported_before_a_farm_is_asked():
     program = (
-        "import sys; import devsession.pool.labgrid.provider as p; p.LabgridProvider('labgrid:')\n"
+        "import sys; import devsession.pool.labgrid.provider as p; p.LabgridBoards('labgrid:')\n"
         "print({name.partition('.')[0] for name in sys.modules} & {'grpc', 'labgrid', 'serial', 'pydantic'})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

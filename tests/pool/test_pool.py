@@ -399,3 +399,26 @@ async def test_a_snapshot_tells_how_the_pool_stands():
         (asleep,) = pool.sessions()
         assert (asleep.agent, asleep.fence, asleep.uses) == ("one", None, 1)
         assert "2 boards, 0 leased" in repr(pool)
+
+
+async def test_a_pool_that_is_cancelled_while_it_closes_gives_everything_back():
+    pool = SessionPool(provider="sim:", min_size=2, max_size=2)
+    await pool.open()
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert pool.snapshot().size == 0
+    assert not children()
+
+
+async def test_a_pool_that_is_cancelled_while_it_opens_holds_nothing():
+    pool = SessionPool(provider="sim:", min_size=3, max_size=3)
+    opening = asyncio.create_task(pool.open())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert not children()

@@ -67,7 +67,7 @@ class FakeBoard:
     broken = False
     latest: ClassVar[dict[str, "FakeBoard"]] = {}
 
-    def __init__(self, offer: BoardOffer, provider: Any, happened: Callable[[Happening], None], power: Any):
+    def __init__(self, offer: BoardOffer, provider: Any, happened: Callable[[Happening], None], *_: Any):
         self.offer, self._provider, self._happened = offer, provider, happened
         self.sessions: dict[str, FakeSession] = {}
         self.answered_at = 0.0

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from devsession import BoardTakenError, DeviceSession, DeviceSessionManager, DevsessionError, SessionPool
-from devsession.pool.labgrid.provider import LabgridProvider, PlaceLost
+from devsession.pool.labgrid.provider import LabgridBoards, PlaceLost
 from devsession.pool.locks import Locks
 
 # Between two rounds over boards that others have, in seconds: some use theirs for a second.
@@ -31,7 +31,7 @@ print(open("/mark").read())
 
 
 class Commands:
-    def __init__(self, provider: LabgridProvider, locks: Locks) -> None:
+    def __init__(self, provider: LabgridBoards, locks: Locks) -> None:
         self._locks = locks
         self._provider = provider
         self._offers = {}
@@ -51,7 +51,7 @@ class Commands:
         return {name: sorted(offer.tags) for name, offer in offers.items()}
 
     async def discover_at(self, url: str) -> list[str]:
-        provider = LabgridProvider(url, locks=self._locks)
+        provider = LabgridBoards(url, locks=self._locks)
         try:
             return [offer.name for offer in await provider.discover()]
         finally:
@@ -182,7 +182,7 @@ async def main() -> None:
                 if do == "start":
                     url, locks, options = words
                     held = Locks(Path(locks))
-                    commands = Commands(LabgridProvider(url, locks=held, **options), held)
+                    commands = Commands(LabgridBoards(url, locks=held, **options), held)
                     answer = ["done", None]
                 else:
                     answer = ["done", await getattr(commands, do)(*words)]

@@ -19,7 +19,7 @@ from devsession.board.board import Board
 from devsession.board.switches import Rung
 from devsession.errors import DevsessionError, LinkLostError
 from devsession.links import link
-from devsession.session import leftovers
+from devsession.session.files import leftovers
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.session import DeviceSession
 from devsession.transport.fault_plan import Fault, FaultKind

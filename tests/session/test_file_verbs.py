@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from devsession.errors import DeviceError, UsageError
-from devsession.session.file_access import PIECE_MOST
+from devsession.session.files.file_access import PIECE_MOST
+from devsession.session.files.patterns import Patterns
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.patterns import Patterns
 from devsession.session.session import DeviceSession
 
 

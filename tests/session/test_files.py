@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devsession.errors import DeviceError, RemoteProtocolError, SessionEndedError, UsageError
-from devsession.session import paths
-from devsession.session.file_access import PIECE_MOST
+from devsession.session.files import paths
+from devsession.session.files.file_access import PIECE_MOST
+from devsession.session.files.metadata import KEPT, FileFacts, FileStat
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.metadata import KEPT, FileFacts, FileStat
 from devsession.session.session import DeviceSession
 
 ALL_BYTES = bytes(range(256))

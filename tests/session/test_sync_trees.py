@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError, UsageError
-from devsession.session.local_names import LocalNames
+from devsession.session.files.local_names import LocalNames
+from devsession.session.files.sending import TOGETHER, Progress
+from devsession.session.files.sync_plan import SyncPlan
 from devsession.session.manager import DeviceSessionManager
-from devsession.session.sending import TOGETHER, Progress
 from devsession.session.session import DeviceSession
-from devsession.session.sync_plan import SyncPlan
 
 
 @pytest.fixture
@@ -241,23 +241,29 @@ async def test_putting_files_and_trees(session: DeviceSession, firmware: Path):
     assert "/app/www" not in found
 
 
-async def test_a_cancelled_sync_leaves_whole_files(session: DeviceSession, tmp_path: Path):
+async def test_a_cancelled_sync_leaves_whole_files(tmp_path: Path):
+    local, board = tmp_path / "local", tmp_path / "board"
+    local.mkdir()
+    board.mkdir()
     for n in range(5):
-        (tmp_path / f"f{n}").write_bytes(os.urandom(TOGETHER))
+        (local / f"f{n}").write_bytes(os.urandom(TOGETHER))
     syncing: asyncio.Task[SyncPlan]
 
     def cancel(step: Progress) -> None:
         if step.done > 2 * TOGETHER:
             syncing.cancel()
 
-    syncing = asyncio.create_task(session.files.sync(tmp_path, progress=cancel))
-    with pytest.raises(asyncio.CancelledError):
-        await syncing
-    whole = await contents(session)
+    async with DeviceSessionManager.open(f"sim:?root={board}") as manager, manager.session() as session:
+        syncing = asyncio.create_task(session.files.sync(local, progress=cancel))
+        with pytest.raises(asyncio.CancelledError):
+            await syncing
+    whole = sorted(os.listdir(board))
     assert 0 < len(whole) < 5
-    assert all(data == (tmp_path / path[1:]).read_bytes() for path, data in whole.items())
-    plan = await session.files.sync(tmp_path)
-    assert len(plan.unchanged) == len(whole)
+    assert all((board / name).read_bytes() == (local / name).read_bytes() for name in whole)
+    # Another attach goes on from there.
+    async with DeviceSessionManager.open(f"sim:?root={board}") as manager, manager.session() as session:
+        assert sorted((await session.files.sync(local)).unchanged) == whole
+    assert all((board / f"f{n}").read_bytes() == (local / f"f{n}").read_bytes() for n in range(5))
 
 
 # And back

@@ -10,12 +10,12 @@ import pytest
 
 from devsession.errors import DeadlineError, DeviceError, RemoteProtocolError, UsageError
 from devsession.protocol.segments import Check, Coding
-from devsession.session import transfer_code
+from devsession.session.files import transfer_code
+from devsession.session.files.sources import Content
+from devsession.session.files.transfer import Outgoing, Transfer, Wanted
+from devsession.session.files.transfer_code import form_of
 from devsession.session.manager import DeviceSessionManager
 from devsession.session.session import DeviceSession
-from devsession.session.sources import Content
-from devsession.session.transfer import Outgoing, Transfer, Wanted
-from devsession.session.transfer_code import form_of
 
 RANDOM = os.urandom(20_000)
 TEXT = Path(__file__).read_bytes() * 3
@@ -255,3 +255,20 @@ async def test_a_board_that_reads_no_more_is_told_by_its_silence(session: Device
     with pytest.raises(DeadlineError, match=r"putting /file stood still for 0.3 s"):
         await session.files.write_bytes("/file", RANDOM * 10)
     assert await session.files.read_bytes("/file") == RANDOM
+
+
+@pytest.mark.parametrize("reading", [True, False], ids=["reading", "writing"])
+async def test_a_transfer_may_be_cancelled_at_any_moment(session: DeviceSession, reading: bool):
+    data = os.urandom(1_000_000)
+    await session.files.write_bytes("/file", data)
+    for step in range(60):
+        session.files.invalidate()
+        moving = session.files.read_bytes("/file") if reading else session.files.write_bytes("/file", data)
+        task = asyncio.create_task(moving)
+        await asyncio.sleep(step % 20 / 1000)
+        task.cancel()
+        async with asyncio.timeout(4):
+            await asyncio.wait([task])
+        assert await session.eval("6*7") == 42
+    assert await session.files.listdir("/") == ("file",)
+    assert await session.files.read_bytes("/file") == data

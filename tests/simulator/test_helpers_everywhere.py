@@ -31,6 +31,7 @@ BUDGETS = {
     "emit.py": 350,
     "execute.py": 2000,
     "get.py": 500,
+    "mount.py": 5000,
     "probe.py": 1400,
     "put.py": 1250,
     "threads.py": 450,

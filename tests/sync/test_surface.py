@@ -13,20 +13,12 @@ from devsession import sync
 from devsession.board.execution import OutputTail
 from devsession.board.output import OutputLog
 from devsession.pool import acquiring
-from devsession.session import (
-    deployed,
-    device,
-    executor,
-    files,
-    generators,
-    listeners,
-    opened,
-    parts,
-    references,
-    threads,
-)
+from devsession.session import deployed, device, executor, generators, listeners, parts, references, threads
+from devsession.session.files import device_files as files
+from devsession.session.files import mounts, opened
 from devsession.sync import board as sync_board
 from devsession.sync import contexts, methods
+from devsession.sync import mounts as sync_mounts
 from devsession.sync import pool as sync_pool
 from devsession.sync import references as sync_references
 from devsession.sync import session as sync_session
@@ -60,6 +52,7 @@ TWINS: dict[type, type] = {
     devsession.MultiSessionCoordinator: sync.MultiSessionCoordinator,
     devsession.OutputBuffer: sync.OutputBuffer,
     listeners.Listeners: sync_session.Listeners,
+    mounts.Mount: sync_mounts.Mount,
     references.Path: sync_references.Path,
     references.Ref: sync_references.Ref,
 }
@@ -89,7 +82,7 @@ INTERNAL: dict[type, set[str]] = {
         *("retire", "sit", "submit", "wake", "was"),
     },
     devsession.MultiSessionCoordinator: {"changed", "printed"},
-    devsession.Board: {"clean_up", "stop", "equip", "messages", "is_busy"},
+    devsession.Board: {"clean_up", "stop", "equip", "messages", "is_busy", "serve", "withdraw"},
     devsession.Events: {"end", "take", "wake"},
     devsession.DeviceSession: {
         *("before_call", "board_home", "board_started_anew", "check", "checked", "eval_own", "eval_quietly"),
@@ -120,6 +113,7 @@ INTERNAL: dict[type, set[str]] = {
     threads.BoardThread: {"let_go"},
     threads.DeployedThread: {*DEPLOYED, "ask", "hold", "raise_what_it_did"},
     listeners.Listeners: {"__call__", "settle"},
+    mounts.Mount: {"make"},
     references.Ref: {"make"},
 }
 
@@ -127,6 +121,7 @@ INTERNAL: dict[type, set[str]] = {
 HANDED = (
     Transport,
     devsession.Pulse,
+    devsession.LabgridBoards,
     devsession.LocalBoards,
     devsession.SimulatedBoards,
     devsession.PoolStore,

@@ -260,3 +260,14 @@ def test_events_come_by_themselves(manager: DeviceSessionManager):
     assert found == [1]
     assert all(event.value in {"tick", 1} for event in events)
     assert (events.dropped, manager.board.events_dropped, manager.board.lost) == (0, 0, None)
+
+
+def test_a_directory_is_mounted(manager: DeviceSessionManager, tmp_path: Path):
+    (tmp_path / "seen").write_text("from here")
+    with manager.session() as session:
+        mount = session.mount(tmp_path, writable=True)
+        assert (mount.local, mount.remote, mount.writable) == (tmp_path, "/remote", True)
+        assert session.eval("open('/remote/seen').read()") == "from here"
+        mount.release()
+        with pytest.raises(DeviceError, match="ENOENT"):
+            session.eval("open('/remote/seen')")

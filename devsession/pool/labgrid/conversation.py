@@ -18,7 +18,7 @@ from labgrid.remote.common import Place, Reservation, ResourceEntry
 from labgrid.remote.generated import labgrid_coordinator_pb2 as messages
 from labgrid.remote.generated import labgrid_coordinator_pb2_grpc as services
 
-from devsession.errors import BoardTakenError, ProviderError
+from devsession.errors import ProviderError
 from devsession.transport.waiters import Waiters
 
 # Seconds for the first answer: a coordinator takes milliseconds, and three seconds on a computer that is busy.
@@ -33,8 +33,6 @@ _OPTIONS = (
     ("grpc.http2.ping_timeout_ms", 10000),
     ("grpc.http2.max_pings_without_data", 0),
 )
-# What the coordinator answers when somebody else was faster, or has the place reserved.
-_TAKEN = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.PERMISSION_DENIED)
 _GONE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -123,14 +121,11 @@ class Conversation:
 
     async def cancel(self, token: str) -> None:
         """Give up a reservation; one that is gone is given up. Raises ProviderError."""
-        try:
-            await self._ask("CancelReservation", messages.CancelReservationRequest(token=token))
-        except BoardTakenError:
-            # How it says that there is none.
-            return
+        request = messages.CancelReservationRequest(token=token)
+        await self._ask("CancelReservation", request, fine=grpc.StatusCode.FAILED_PRECONDITION)
 
     async def acquire(self, place: str) -> None:
-        """Take a place; raises BoardTakenError where somebody else has it, or its resources are not to be had, ProviderError."""
+        """Take a place that we have reserved; raises ProviderError, also where its exporter does not give what belongs to it."""
         await self._ask("AcquirePlace", messages.AcquirePlaceRequest(placename=place))
         await self.sync()
 
@@ -138,7 +133,8 @@ class Conversation:
         """Give a place back that ``holder`` has; where somebody else has it nothing happens. Raises ProviderError."""
         await self._ask("ReleasePlace", messages.ReleasePlaceRequest(placename=place, fromuser=holder))
 
-    async def _ask(self, what: str, request: Any) -> Any:
+    async def _ask(self, what: str, request: Any, *, fine: grpc.StatusCode | None = None) -> Any:
+        """Return the answer to a request, ``None`` where it is refused in a way that is ``fine``; raises ProviderError."""
         if self.ended.is_set():
             # Over a connection that gRPC made anew it would not know us.
             raise self._silent("it ended the conversation")
@@ -147,8 +143,9 @@ class Conversation:
         except grpc.aio.AioRpcError as error:
             if error.code() in _GONE:
                 raise self._silent(error.details()) from error
-            kind = BoardTakenError if error.code() in _TAKEN else ProviderError
-            raise kind(f"labgrid's coordinator at {self.address}: {error.details()}") from error
+            if error.code() is fine:
+                return None
+            raise ProviderError(f"labgrid's coordinator at {self.address}: {error.details()}") from error
 
     # What it tells
 

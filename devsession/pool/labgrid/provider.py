@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from devsession.errors import BoardTakenError, PoolError, ProviderError
+from devsession.pool.labgrid.acquiring import acquire
 from devsession.pool.labgrid.client_name import ClientName
-from devsession.pool.labgrid.places import Held, Standing, fits, link_url, missing, standing, words
+from devsession.pool.labgrid.places import Held, Standing, fits, missing, standing, words
+from devsession.pool.labgrid.power import cycle
 from devsession.pool.labgrid.url import FarmUrl
 from devsession.pool.locks import Locks
 from devsession.pool.provider import BoardOffer
@@ -23,14 +23,10 @@ if TYPE_CHECKING:
 
 # How long an exporter may be away before what it exported is lost: labgrid's own service starts it again after 30 s.
 PATIENCE = 60.0
-# An exporter that starts a server for a port takes half a second for it; one that had been away has its places back within 15 s.
-LINK_TIMEOUT = 20.0
 # Seconds between two attempts to reach a coordinator that is away: short at first, as a restart takes half a second.
 FIRST_PAUSE = 0.25
 LAST_PAUSE = 5.0
 GROWTH = 1.5
-# labgrid's client switches a board off, waits for 2 s and switches it on; the rest is its start.
-POWER_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +37,7 @@ class PlaceLost:
     reason: str
 
 
-class LabgridProvider:
+class LabgridBoards:
     """The boards of the farm that ``url`` names: ``labgrid:TAG=VALUE,…``, ``labgrid://HOST:PORT/TAG=VALUE,…``.
 
     Each place with those tags is an offer. ``open`` reserves and acquires it, under a name that no other provider has, and ``close``
@@ -69,7 +65,7 @@ class LabgridProvider:
         self._watching: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
-        return f"<LabgridProvider {self._url.coordinator}, {len(self._held)} places held>"
+        return f"<LabgridBoards {self._url.coordinator}, {len(self._held)} places held>"
 
     # What a pool asks for
 
@@ -110,25 +106,7 @@ class LabgridProvider:
         held = self._held.get(offer.name)
         if held is None or held.lost is not None:
             return False
-        host, user = self._name().name.split("/")
-        command = ("-x", self._url.coordinator, "-p", offer.name, "power", "cycle")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "labgrid.remote.client", *command),
-            env={**os.environ, "LG_HOSTNAME": host, "LG_USERNAME": user},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        try:
-            async with asyncio.timeout(POWER_TIMEOUT):
-                return await process.wait() == 0
-        except TimeoutError:
-            return False
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        return await cycle(self._url.coordinator, self._name().name, offer.name)
 
     async def create(self) -> BoardOffer:
         """Raise ProviderError: places are made by those who run the farm."""
@@ -200,41 +178,9 @@ class LabgridProvider:
 
     async def _take(self, conversation: Conversation, name: str) -> str:
         await self._bury(conversation, conversation.place(name))
-        held = await self._acquire(conversation, name)
+        held = await acquire(conversation, name, dict(self._url.tags))
         self._held[name] = held
         return held.url
-
-    async def _acquire(self, conversation: Conversation, name: str) -> Held:
-        """Reserve a place and acquire it, and wait for its link; raises BoardTakenError, ProviderError, and then does not hold it."""
-        lacking = missing(conversation.place(name), conversation)
-        if lacking is not None:
-            raise ProviderError(f"the board of {name} is not there: {lacking}", hint="does its exporter run?")
-        reservation = await conversation.reserve({**dict(self._url.tags), "name": name})
-        try:
-            if "main" not in reservation.allocations:
-                holder = conversation.place(name).acquired
-                raise BoardTakenError(
-                    f"{name} is held by {holder}" if holder else f"{name} is reserved by somebody"
-                )
-            await conversation.acquire(name)
-        finally:
-            # What is acquired needs no reservation.
-            await conversation.cancel(reservation.token)
-        try:
-            return await self._linked(conversation, name)
-        except PoolError:
-            await conversation.release(name, conversation.client)
-            raise
-
-    async def _linked(self, conversation: Conversation, name: str) -> Held:
-        await conversation.wait_until(
-            lambda: link_url(conversation.place(name), conversation) is not None, LINK_TIMEOUT
-        )
-        place = conversation.place(name)
-        url = link_url(place, conversation)
-        if url is None:
-            raise ProviderError(f"the exporter of {name} did not give a link within {LINK_TIMEOUT:g} s")
-        return Held(name, url, place.changed)
 
     async def _undo(self, taking: asyncio.Task[str], offer: BoardOffer) -> None:
         """Give back what nobody waits for any longer."""
@@ -290,7 +236,7 @@ class LabgridProvider:
 
     async def _acquire_again(self, conversation: Conversation, held: Held) -> tuple[Standing, str]:
         try:
-            again = await self._acquire(conversation, held.place)
+            again = await acquire(conversation, held.place, dict(self._url.tags))
         except BoardTakenError as error:
             return Standing.LOST, error.message
         except ProviderError as error:

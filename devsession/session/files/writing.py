@@ -8,10 +8,10 @@ from typing import Any
 
 from devsession.errors import DeviceError, LinkError
 from devsession.methods.arguments import encode
-from devsession.session import file_code
-from devsession.session.file_access import FileAccess, piece_size
-from devsession.session.metadata import FileFacts, FileStat
-from devsession.session.sources import Source, pieces
+from devsession.session.files import file_code
+from devsession.session.files.file_access import FileAccess, piece_size
+from devsession.session.files.metadata import FileFacts, FileStat
+from devsession.session.files.sources import Source, pieces
 
 _EIO, _EEXIST = 5, 17
 

@@ -10,9 +10,9 @@ from devsession.board.board import Board
 from devsession.board.connection import EXEC_TIMEOUT
 from devsession.board.log import log
 from devsession.errors import DeviceError, DevsessionError, UsageError
-from devsession.session import file_code, paths
-from devsession.session.leftovers import Leftovers
-from devsession.session.metadata import FileFacts, FileMetadata, FileStat, Look
+from devsession.session.files import file_code, paths
+from devsession.session.files.leftovers import Leftovers
+from devsession.session.files.metadata import FileFacts, FileMetadata, FileStat, Look
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession

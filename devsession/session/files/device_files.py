@@ -8,14 +8,14 @@ from contextlib import aclosing
 from pathlib import Path
 
 from devsession.errors import UsageError
-from devsession.session.changing import FileChanging
-from devsession.session.compiling import compiled
-from devsession.session.getting import Getting
-from devsession.session.local_tree import ALWAYS_EXCLUDED, LocalFile, LocalTree
-from devsession.session.paths import AnyPath
-from devsession.session.patterns import Patterns
-from devsession.session.sending import Sending, Tell
-from devsession.session.sync_plan import Comparison, SyncPlan
+from devsession.session.files.changing import FileChanging
+from devsession.session.files.compiling import compiled
+from devsession.session.files.getting import Getting
+from devsession.session.files.local_tree import ALWAYS_EXCLUDED, LocalFile, LocalTree
+from devsession.session.files.paths import AnyPath
+from devsession.session.files.patterns import Patterns
+from devsession.session.files.sending import Sending, Tell
+from devsession.session.files.sync_plan import Comparison, SyncPlan
 
 
 class DeviceFiles(FileChanging):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 
 from devsession.errors import DeviceError, LinkError, UsageError
-from devsession.session import file_code, paths
-from devsession.session.looking import FileLooking
-from devsession.session.metadata import FileFacts, FileStat
-from devsession.session.opened import DeviceFile
-from devsession.session.paths import AnyPath
-from devsession.session.sources import checked_content
+from devsession.session.files import file_code, paths
+from devsession.session.files.looking import FileLooking
+from devsession.session.files.metadata import FileFacts, FileStat
+from devsession.session.files.opened import DeviceFile
+from devsession.session.files.paths import AnyPath
+from devsession.session.files.sources import checked_content
 
 _ENOENT, _EEXIST = 2, 17
 # For what takes its time with every file of a tree, in seconds.

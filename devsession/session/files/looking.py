@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from devsession.errors import DeviceError, SessionError, UsageError
 from devsession.protocol.segments import Coding
-from devsession.session import file_code, paths, patterns
-from devsession.session.contents import Contents
 from devsession.session.facts import Facts
-from devsession.session.file_access import FileAccess
-from devsession.session.metadata import CacheUse, FileMetadata, FileStat
-from devsession.session.paths import AnyPath
-from devsession.session.transfer import PATIENCE
-from devsession.session.trees import Entry, Trees
+from devsession.session.files import file_code, paths, patterns
+from devsession.session.files.contents import Contents
+from devsession.session.files.file_access import FileAccess
+from devsession.session.files.metadata import CacheUse, FileMetadata, FileStat
+from devsession.session.files.paths import AnyPath
+from devsession.session.files.transfer import PATIENCE
+from devsession.session.files.trees import Entry, Trees
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from devsession.errors import DeviceError, RemoteProtocolError, UnsafeNameError
 from devsession.methods.method import Method
-from devsession.session import paths
 from devsession.session.deployed import DeployedFunction, Options
-from devsession.session.file_access import FileAccess
+from devsession.session.files import paths
+from devsession.session.files.file_access import FileAccess
 
 if TYPE_CHECKING:
     from devsession.session.session import DeviceSession

@@ -16,14 +16,14 @@ from devsession.errors import (
     UsageError,
 )
 from devsession.protocol.segments import Coding
-from devsession.session import file_code, paths
 from devsession.session.facts import Facts
-from devsession.session.file_access import FileAccess, piece_size
-from devsession.session.metadata import FileStat
-from devsession.session.sources import Source, content
-from devsession.session.transfer import PATIENCE, Outgoing, Transfer, Wanted
-from devsession.session.transfer_code import form_of
-from devsession.session.writing import Writing
+from devsession.session.files import file_code, paths
+from devsession.session.files.file_access import FileAccess, piece_size
+from devsession.session.files.metadata import FileStat
+from devsession.session.files.sources import Source, content
+from devsession.session.files.transfer import PATIENCE, Outgoing, Transfer, Wanted
+from devsession.session.files.transfer_code import form_of
+from devsession.session.files.writing import Writing
 
 # A file comes in parts of this size, one turn each: what is held here, and how long the board is held.
 PART = 256 * 1024
@@ -69,7 +69,7 @@ class Contents:
         ``DeviceFiles.write_bytes``.
         """
         facts = await self._access.facts()
-        transfer = await self._transfer()
+        transfer = await self._storing(path)
         little = isinstance(source, bytes) and len(source) <= LITTLE
         if transfer is not None and not append and not little:
             async with content(source) as whole:
@@ -98,7 +98,7 @@ class Contents:
 
         A directory that is there already is let be. Those before one that fails stay. Raises as ``store``.
         """
-        transfer = await self._transfer()
+        transfer = await self._storing(*(path for path, _ in files))
         if transfer is None:
             for path, source in files:
                 if source is None:
@@ -182,6 +182,10 @@ class Contents:
         self._access.need(facts, "mkdir")
         if await self._access.look(facts, path) is None:
             await self._access.ask(file_code.call("mkdir", path), path)
+
+    async def _storing(self, *stored: str) -> Transfer | None:
+        """As ``_transfer``; what takes files reads standard input, and so does what changes directories of this side."""
+        return None if any(map(self._access.metadata.is_mounted, stored)) else await self._transfer()
 
     async def _transfer(self) -> Transfer | None:
         """Return what moves files in one exec, ``None`` where the board has no room for that, or lacks something."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devsession.errors import UsageError
-from devsession.session.local_tree import LocalFile, LocalTree
+from devsession.session.files.local_tree import LocalFile, LocalTree
 
 if TYPE_CHECKING:
     from devsession.session.capabilities import DeviceCapabilities

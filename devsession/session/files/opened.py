@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from devsession.errors import UsageError
-from devsession.session import paths
-from devsession.session.contents import Contents
-from devsession.session.file_access import FileAccess
-from devsession.session.metadata import FileStat
-from devsession.session.sources import checked_content
+from devsession.session.files import paths
+from devsession.session.files.contents import Contents
+from devsession.session.files.file_access import FileAccess
+from devsession.session.files.metadata import FileStat
+from devsession.session.files.sources import checked_content
 
 MODES = ("r", "rb", "w", "wb", "a", "ab")
 # So many pieces wait to be sent before a write waits.

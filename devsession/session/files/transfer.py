@@ -13,8 +13,8 @@ from devsession.board.log import log
 from devsession.errors import DeviceError, MethodMissingError, RemoteProtocolError
 from devsession.methods.arguments import encode
 from devsession.protocol.segments import END, Form, heading
-from devsession.session.sources import Content
-from devsession.session.transfer_code import SEGMENT_LEAST, Program, getting, grant_of, putting
+from devsession.session.files.sources import Content
+from devsession.session.files.transfer_code import SEGMENT_LEAST, Program, getting, grant_of, putting
 
 # How long nothing may move, in seconds: a file system that tidies up takes some.
 PATIENCE = 10.0

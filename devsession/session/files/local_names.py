@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devsession.errors import UnsafeNameError
-from devsession.session import paths
+from devsession.session.files import paths
 
 _DEVICES = {"con", "prn", "aux", "nul", "conin$", "conout$"} | {
     f"{port}{digit}" for port in ("com", "lpt") for digit in "123456789¹²³"

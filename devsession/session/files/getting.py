@@ -10,13 +10,13 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from devsession.errors import UnsafeNameError, UsageError
-from devsession.session import paths
-from devsession.session.contents import PART, Contents
-from devsession.session.file_access import FileAccess
-from devsession.session.local_names import LocalNames
-from devsession.session.metadata import FileStat
-from devsession.session.sending import Progress, Tell
-from devsession.session.trees import Entry
+from devsession.session.files import paths
+from devsession.session.files.contents import PART, Contents
+from devsession.session.files.file_access import FileAccess
+from devsession.session.files.local_names import LocalNames
+from devsession.session.files.metadata import FileStat
+from devsession.session.files.sending import Progress, Tell
+from devsession.session.files.trees import Entry
 
 
 class LocalWriting:

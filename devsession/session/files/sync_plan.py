@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devsession.errors import UsageError
-from devsession.session.local_tree import LocalTree
-from devsession.session.patterns import Patterns
-from devsession.session.trees import Entry
+from devsession.session.files.local_tree import LocalTree
+from devsession.session.files.patterns import Patterns
+from devsession.session.files.trees import Entry
 
 # At the root of a board are other file systems, and files that are its own.
 BOARDS_OWN = (

@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from devsession.errors import DeviceError, UsageError
-from devsession.session import file_code
-from devsession.session.contents import Contents
-from devsession.session.file_access import FileAccess
-from devsession.session.local_tree import LocalFile
+from devsession.session.files import file_code
+from devsession.session.files.contents import Contents
+from devsession.session.files.file_access import FileAccess
+from devsession.session.files.local_tree import LocalFile
 
 # Files of so many bytes together are sent at once: what fails then is known to be one of them.
 TOGETHER = 256 * 1024

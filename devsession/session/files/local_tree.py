@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from devsession.errors import UsageError
-from devsession.session import paths
-from devsession.session.patterns import Patterns
-from devsession.session.trees import DIGEST_LENGTH, Digest, Entry
+from devsession.session.files import paths
+from devsession.session.files.patterns import Patterns
+from devsession.session.files.trees import DIGEST_LENGTH, Digest, Entry
 
 # What is never meant for a board; in a tree of a board it is left alone.
 ALWAYS_EXCLUDED = (".git", ".hg", ".svn", "__pycache__", "*.pyc", ".DS_Store", f"{paths.BESIDE}????????")

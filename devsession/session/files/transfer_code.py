@@ -36,7 +36,7 @@ _CIRCUITPYTHON_SHA256 = "def k():\n import hashlib\n return hashlib.new('sha256'
 # For a function `a` that takes bytes and the sum so far.
 _SUM = "class k:\n v=%d\n def update(o,b):o.v=a(b,o.v)\n def digest(o):return bytes('%%08x'%%(o.v&0xffffffff),'utf-8')\n"
 _STARTS = {Check.CRC32: 0, Check.ADLER32: 1}
-_TAKEN = {
+TAKEN = {
     # What the mark stands for comes last: it is in what stands for the others.
     Coding.BINARY: "def u(b):\n for a in b'\\x02\\x03\\x04\\x10':b=b.replace(bytes((16,a+64)),bytes((a,)))\n return b\n",
     Coding.BASE64: "from binascii import a2b_base64 as u\n",
@@ -53,10 +53,14 @@ _ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-15)\n"
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A function of the board's, called by a key that is made of its text, as methods are."""
+    """A function of the board's, called by a key that is made of its text, as methods are.
+
+    ``file``: what its frames in tracebacks are called, where the board can tell.
+    """
 
     function: str
     text: str
+    file: str = ""
 
     @property
     def key(self) -> str:
@@ -69,7 +73,10 @@ class Program:
 
     def first_call(self, arguments: str) -> str:
         """Return an expression that puts it on the board and calls it."""
-        put = f"exec({literal(self.text)},m),m['{self.function}']"
+        source = literal(self.text)
+        if self.file:
+            source = f"compile({source},{literal(self.file)},'exec')"
+        put = f"exec({source},m),m['{self.function}']"
         called = f"h['h'].setdefault({bytes_literal(self.key.encode())},({put})[1])(h,{arguments})"
         return f"[{called}for h in[__import__('__main__').{HELPER}_h]for m in[{{}}]][0]"
 
@@ -78,7 +85,7 @@ class Program:
 def putting(form: Form, kind: str) -> Program:
     """Return the program that takes files in that form; ``kind``: how the board inflates and hashes, as ``form_of`` has it."""
     inflate = (_DEFLATE if "deflate" in kind else _ZLIB) if form.window else ""
-    return Program("write", _head(form, kind) + _TAKEN[form.coding] + inflate + compact("put.py"))
+    return Program("write", _head(form, kind) + TAKEN[form.coding] + inflate + compact("put.py"))
 
 
 @functools.cache

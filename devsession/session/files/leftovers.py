@@ -12,7 +12,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_path
 
-from devsession.session import paths
+from devsession.session.files import paths
 
 # More were never under way at once; what is forgotten is overwritten by the next transfer to the same place.
 MOST = 100

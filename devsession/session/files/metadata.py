@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from devsession.board.board import Board
 from devsession.board.happenings import Happening
-from devsession.session import paths
+from devsession.session.files import paths
 
 # Entries kept for one board; with more, all are forgotten: boards have tens of files, seldom hundreds.
 KEPT = 4096
@@ -91,6 +91,8 @@ class FileMetadata:
     def __init__(self, board: Board) -> None:
         self.facts: FileFacts | None = None
         self.current: str | None = None
+        # Where directories of this side are seen: what is in them may be another at any time.
+        self.mounted: dict[str, int] = {}
         self._stats: dict[str, FileStat | None] = {}
         self._listings: dict[str, frozenset[str]] = {}
         self._age = 0
@@ -128,12 +130,18 @@ class FileMetadata:
         """Return the lock for what takes several execs with one file."""
         return self._locks.setdefault(path, asyncio.Lock())
 
+    def is_mounted(self, path: str) -> bool:
+        """Whether ``path`` is in a directory of this side."""
+        return any(path == place or path.startswith(place + "/") for place in self.mounted)
+
     def _happened(self, happening: Happening) -> None:
         if happening is Happening.EXEC_BEGAN:
             self._program_began()
         elif happening in {Happening.EPOCH_ENDED, Happening.LINK_LOST}:
             self.forget()
             self.facts = None
+        if happening is Happening.EPOCH_ENDED:
+            self.mounted.clear()
 
     def _program_began(self) -> None:
         look = _look.get()
@@ -212,12 +220,14 @@ class FileMetadata:
 
     def saw_listing(self, look: Look, path: str, found: tuple[FileStat, ...]) -> None:
         """Know what a look found in the directory ``path``, unless something began since."""
-        if look.age == self._age:
+        if look.age == self._age and not self.is_mounted(path):
             self._listings[path] = frozenset(stat.name for stat in found)
             for stat in found:
                 self._keep(stat.path, stat)
 
     def _keep(self, path: str, stat: FileStat | None) -> None:
+        if self.is_mounted(path):
+            return
         if len(self._stats) >= KEPT:
             self._stats.clear()
             self._listings.clear()
