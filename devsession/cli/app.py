@@ -26,6 +26,7 @@ COMMANDS = {
         "devsession.shell.command",
         "Many boards and sessions at once: one in front, the others run on",
     ),
+    "top": ("devsession.top.command", "A live picture of boards, pools and sessions"),
     "reset": ("devsession.cli.reset", "Start a board anew: --soft, --hard or --run"),
     "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
     "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),

@@ -13,9 +13,9 @@ from devsession.cli.fs_copy import Copying
 from devsession.cli.progress import Shown
 from devsession.cli.terminal import aligned
 from devsession.coordinator.coordinator import MultiSessionCoordinator
+from devsession.coordinator.program import SessionKind
 from devsession.coordinator.session import CoordinatedSession
 from devsession.coordinator.states import CoordinatedState
-from devsession.coordinator.work import SessionKind
 from devsession.errors import SessionError, UsageError
 from devsession.shell.picture import one_line
 

@@ -9,8 +9,8 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
+from devsession.coordinator.program import SessionKind
 from devsession.coordinator.states import CoordinatedState
-from devsession.coordinator.work import SessionKind
 from devsession.errors import DevsessionError, UsageError
 from devsession.shell.commands import ALIASES, COMMANDS, command
 from devsession.shell.reading import is_command
