@@ -8,11 +8,12 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from screens import DEVSESSION, Screen
 
 from devsession.top.looking import HEAPS, Memory, Row
-from devsession.top.picture import sparkline, text
+from devsession.top.picture import HEADS, sparkline, text
 
 TWO = ("-b", "alpha=sim:", "-b", "beta=sim:")
 
@@ -147,3 +148,17 @@ def test_the_picture():
     assert "1:02:05" in shown
     assert "1,234" in shown
     assert "98,304" in shown
+
+
+def test_the_readmes_pictures():
+    """They are whole, and of what is there now."""
+    root = Path(__file__).parents[2]
+    shell, watched = (
+        " ".join(ET.parse(root / "pictures" / f"{name}.svg").getroot().itertext())
+        for name in ("shell", "top")
+    )
+    for mark in ("waiting-for-input: upper limit?", "PWRON_RESET", "/sessions"):
+        assert mark in shell
+    assert watched.split()[: sum(len(head.split()) for head in HEADS)] == [
+        word for head in HEADS for word in head.split()
+    ]
