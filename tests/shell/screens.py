@@ -27,6 +27,9 @@ KEYS = {
     "alt-enter": b"\x1b\r",
 }
 
+# A command that floods a terminal adds to what that holds within this time, in seconds, or it is full.
+SETTLED = 0.3
+
 
 class _Answering(pyte.HistoryScreen):
     """A screen that answers when it is asked where its cursor is, as terminals do."""
@@ -50,7 +53,7 @@ class Screen:
         columns: int = 100,
         lines: int = 30,
     ) -> None:
-        self._master, self._slave = pty.openpty()
+        self._master, self._slave = self._open = pty.openpty()
         self.screen = _Answering(columns, lines, lambda data: os.write(self._master, data))
         self._stream = pyte.ByteStream(self.screen)
         self._size(columns, lines)
@@ -73,8 +76,23 @@ class Screen:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._master)
-        os.close(self._slave)
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close the terminal."""
+        descriptors, self._open = self._open, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def fill(self) -> None:
+        """Wait, without reading, until the terminal has as much as it can hold."""
+        before, waiting = -1, 0
+        while waiting == 0 or waiting != before:
+            time.sleep(SETTLED)
+            before, waiting = (
+                waiting,
+                int.from_bytes(fcntl.ioctl(self._master, termios.FIONREAD, b"1234"), sys.byteorder),
+            )
 
     def type(self, text: str | bytes, *, enter: bool = False) -> None:
         """Press the keys of a text, and Enter."""

@@ -279,3 +279,22 @@ def test_an_error_in_the_shell_itself_puts_the_terminal_back(tmp_path: Path):
         assert shell.ends() == 1
         assert shell.is_as_before()
         assert "ZeroDivisionError" in shell.display
+
+
+def test_a_terminal_that_nobody_reads(shell: Screen):
+    shell.line("while True: print('flood' * 20)")
+    shell.line("")
+    shell.until("floodflood")
+    shell.fill()
+    shell.signal(signal.SIGTERM)
+    # Not `ends`, which reads.
+    assert shell.process.wait(15) == 143
+    assert shell.is_as_before()
+
+
+def test_a_terminal_that_is_closed(shell: Screen):
+    shell.line("while True: print('flood' * 20)")
+    shell.line("")
+    shell.until("floodflood")
+    shell.hang_up()
+    assert shell.process.wait(15) == 129
