@@ -31,10 +31,7 @@ UNFINISHED = 200
 
 
 class Output:
-    """Shows what one session after the other prints. ``unfinished`` is the begin of a line that has not ended; with ``raw`` there is none.
-
-    ``drawn`` is called when the prompt is another.
-    """
+    """Shows what one session after the other prints; with ``raw`` as it is. ``drawn`` is called when ``unfinished`` is another."""
 
     def __init__(self, *, raw: bool, drawn: Callable[[], None]) -> None:
         self._raw = raw
@@ -47,7 +44,13 @@ class Output:
         self._shown_at = time.monotonic()
         self._filter = Sanitiser()
         self._decoder = _decoder()
-        self.unfinished = ""
+        # Of a line that has not ended.
+        self._rest = ""
+
+    @property
+    def unfinished(self) -> str:
+        """What shows of a line that has not ended: behind the last carriage return, and no more than stands before a prompt."""
+        return self._rest.rstrip("\r").rpartition("\r")[2].replace("\t", " ")[-UNFINISHED:]
 
     def follow(self, session: CoordinatedSession | None, *, replayed: bool = False) -> None:
         """Show what this session prints from now on; ``replayed``: its last lines first."""
@@ -79,8 +82,8 @@ class Output:
             lines = "".join(f"{note}\n" for note in self._notes)
             self._notes.clear()
             lines += self._new()
-            if self.unfinished and self._session is not None and self._session.state not in UNDER_WAY:
-                lines, self.unfinished = f"{lines}{self.unfinished}\n", ""
+            if self._rest and self._session is not None and self._session.state not in UNDER_WAY:
+                lines, self._rest = f"{lines}{self._rest}\n", ""
                 self._drawn()
             if lines:
                 await self.write(lines)
@@ -88,7 +91,7 @@ class Output:
     def pass_over(self) -> None:
         """Show nothing of what the session has now: it stands on the terminal already, as what was typed."""
         if self._session is not None:
-            self._position, self.unfinished = self._session.buffer.end, ""
+            self._position, self._rest = self._session.buffer.end, ""
 
     async def write(self, text: str) -> None:
         """Write text that ends with a line end above the line being typed."""
@@ -97,7 +100,7 @@ class Output:
     def _begin_anew(self) -> None:
         self._filter = Sanitiser()
         self._decoder = _decoder()
-        self.unfinished = ""
+        self._rest = ""
 
     def _new(self) -> str:
         """Return the lines that have ended since the last time."""
@@ -116,13 +119,13 @@ class Output:
             self._begin_anew()
         self._position = session.buffer.end
         self._room -= len(data)
-        text = self.unfinished + self._decoder.decode(data if self._raw else self._filter.feed(data))
+        text = self._rest + self._decoder.decode(data if self._raw else self._filter.feed(data))
         if self._raw:
             # Where a line ends cannot be told from sequences that move about.
             return told + text
         lines, end, rest = text.rpartition("\n")
-        before, self.unfinished = self.unfinished, _last(rest)
-        if before != self.unfinished:
+        if rest != self._rest:
+            self._rest = rest[-BURST:]
             self._drawn()
         return told + lines + end
 
@@ -132,10 +135,5 @@ def _decoder() -> codecs.IncrementalDecoder:
 
 
 def _put(text: str) -> None:
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def _last(rest: str) -> str:
-    """Return what shows of a line so far: behind the last carriage return, and no more than stands before a prompt."""
-    return rest.rstrip("\r").rpartition("\r")[2].replace("\t", " ")[-UNFINISHED:]
+    sys.stdout.buffer.write(text.encode(sys.stdout.encoding, "backslashreplace"))
+    sys.stdout.buffer.flush()

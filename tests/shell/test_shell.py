@@ -35,6 +35,12 @@ def test_programs_lines_and_blocks(shell: Screen):
     # Its end stands on a line of its own.
     shell.line("print('no end', end='')")
     shell.until("\nno end\nmain@sim >>>")
+    # One that comes in pieces is there as a whole.
+    shell.line("import time")
+    shell.line("for n in range(30): print('%02d' % n * 5, end='') or time.sleep(0.01)")
+    shell.line("")
+    whole = "".join(f"{n:02}" * 5 for n in range(30))
+    shell.until(lambda shown: f"{whole}main@sim >>>" in shown.replace("\n", ""))
     # A block that is pasted is one program.
     shell.type("\x1b[200~def f():\n    return 'pasted'\n\nprint(f() + '!')\x1b[201~", enter=True)
     shell.until("\npasted!")
