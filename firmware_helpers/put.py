@@ -29,7 +29,8 @@ def write(h,c,z):
     def s():
         n=int(r(4),16)
         b=u(r(n&32767))
-        return d(b,z)if n>32767 else b
+        try:return d(b,z)if n>32767 else b
+        except OSError:raise OSError(74)
     g()
     while 1:
         b=s()
@@ -64,8 +65,14 @@ def write(h,c,z):
                 try:os.rename(t,p)
                 except OSError as v:
                     if v.args[0]!=17:raise
-                    os.remove(p)
-                    os.rename(t,p)
+                    # from here on what is beside may be all that there is
+                    n=t
+                    t=p
+                    try:os.remove(p)
+                    except OSError:
+                        t=n
+                        raise
+                    os.rename(n,p)
         except BaseException:
             # as execute.py does it: the unix port's Ctrl-C jumps out of the allocator too
             h['collect']()
