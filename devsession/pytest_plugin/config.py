@@ -50,7 +50,7 @@ class DevsessionConfig:
     def of_kind(self, only: str) -> tuple[KnownBoard, ...]:
         """Return the boards that are there now and that the mode allows, of one kind where ``only`` is ``real`` or ``sim``.
 
-        Raises ProviderError for a farm that cannot be asked.
+        Raises ProviderError for ports or a farm that cannot be asked.
         """
         kind = only or self.mode
         if self.mode == "off" or (only and self.mode not in {"auto", only}):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from devsession.errors import PoolError, ProviderError
 from devsession.pool.known import KnownBoard, known_board
 from devsession.pool.labgrid.url import SCHEME, FarmUrl
+from devsession.pool.local import LocalBoards
 from devsession.pool.locks import Locks
 from devsession.pool.provider import BoardOffer
 from devsession.pool.providers import ATTACHED
@@ -35,22 +36,25 @@ def named(url: str, *, name: str | None = None, tags: Iterable[str] = ()) -> Kno
 def there(boards: Iterable[KnownBoard], locks: Path | None) -> tuple[KnownBoard, ...]:
     """Return the boards that are there now: in the place of a source what it has, each once; ``locks`` is the directory of locks.
 
-    Raises ProviderError for a farm that cannot be asked, or has no such place: its tests do not move on to other boards in silence.
+    Raises ProviderError for ports that cannot be listed, and for a farm that cannot be asked or has no such place: tests do not move on
+    to other boards in silence.
     """
     return tuple(dict.fromkeys(each for board in boards for each in _of(board, locks)))
 
 
 def _of(board: KnownBoard, locks: Path | None) -> Iterable[KnownBoard]:
     if board.url == ATTACHED:
-        from devsession.transport.ports import list_ports
-
-        return [KnownBoard(port.path, port.path, port.identity, board.tags) for port in list_ports()]
+        return _offered(current().run(LocalBoards(locks=Locks(locks)).discover), board.tags)
     if board.url.startswith(SCHEME) and board.url not in _places:
         key = (board.url, locks)
         if key not in _farms:
             _farms[key] = Farm(board.url, locks)
         return _farms[key].boards(board.tags)
     return [board]
+
+
+def _offered(offers: Iterable[BoardOffer], tags: frozenset[str]) -> list[KnownBoard]:
+    return [KnownBoard(offer.name, offer.url, offer.identity, offer.tags | tags) for offer in offers]
 
 
 @contextlib.contextmanager
@@ -111,7 +115,7 @@ class Farm:
             raise ProviderError(f"there is no board at {self._url}", hint="do its exporters run?")
         self._offers |= {offer.url: offer for offer in offers}
         _places.update(dict.fromkeys(self._offers, self))
-        return [KnownBoard(offer.name, offer.url, offer.identity, offer.tags | tags) for offer in offers]
+        return _offered(offers, tags)
 
     def acquire(self, url: str) -> Right:
         """Acquire a place; raises BoardTakenError, ProviderError."""
