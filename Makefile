@@ -53,7 +53,7 @@ labgrid: $(LABGRID)/complete
 
 $(LABGRID)/complete: Makefile pyproject.toml
 	$(PYTHON) -m venv $(LABGRID)
-	$(LABGRID)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[labgrid]'
+	$(LABGRID)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[labgrid]' pytest-xdist
 	for build in pyserial pyserial-labgrid; do \
 		$(LABGRID)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(LABGRID)/serial/$$build $$build || exit 1; \
 	done
