@@ -14,7 +14,8 @@ from devsession import DeviceError, DeviceSession, DeviceSessionManager, Emulato
 from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
 from devsession.pool.taking import take
-from devsession.pytest_plugin.config import DevsessionConfig, listed
+from devsession.pytest_plugin.config import DevsessionConfig, listed, read
+from devsession.pytest_plugin.sources import right_to
 
 # What a board is asked where its capabilities do not know, or have no word for it: true where it has that.
 QUESTIONS = {
@@ -41,7 +42,7 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # Every test on every board, where the plugin's own fixtures give a test the board that is free first.
     if "known" in metafunc.fixturenames:
-        boards = listed(metafunc.config)
+        boards = read(metafunc.config).of_kind("")
         metafunc.parametrize("known", boards, ids=[board.name for board in boards], scope="session")
 
 
@@ -56,8 +57,11 @@ def url(
         owner=request.node.nodeid,
         timeout=devsession_config.acquire_timeout,
     )
-    yield known.url
-    taken.give_back()
+    try:
+        with right_to(known) as right:
+            yield right.url
+    finally:
+        taken.give_back()
 
 
 @pytest.fixture

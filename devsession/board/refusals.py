@@ -39,7 +39,7 @@ def _no_raw_paste(job: Job, _finished: Finished, prompt: Prompt) -> str:
     return "no raw-paste"
 
 
-def _too_much(job: Job, finished: Finished, prompt: Prompt) -> str:
+def _too_much(_job: Job, finished: Finished, prompt: Prompt) -> str:
     interpreter = prompt.interpreter
     if finished.ending is not Ending.RESET or interpreter.deployed or interpreter.cramped:
         return ""

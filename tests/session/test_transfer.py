@@ -162,14 +162,6 @@ async def test_a_heap_that_is_smaller_than_was_thought():
         assert await transfer.get([Wanted("/file")], "a file") == [data]
 
 
-async def test_the_smallest_heap():
-    # The helper and the first program at once are more than it holds: such a board starts anew.
-    async with DeviceSessionManager.open("sim:?heap=64k") as manager, manager.session() as session:
-        await session.files.write_bytes("/file", RANDOM[:3000])
-        session.files.invalidate()
-        assert await session.files.read_bytes("/file") == RANDOM[:3000]
-
-
 async def test_a_source_that_fails_leaves_the_old_file_and_a_board_in_order(
     session: DeviceSession, tmp_path: Path
 ):
