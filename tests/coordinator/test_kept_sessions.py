@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from served import served
+from serving import served
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
 from devsession.coordinator.states import CoordinatedState
