@@ -11,8 +11,8 @@ import pytest
 from board_table import BoardTable
 
 from devsession import DeviceError, DeviceSession, DeviceSessionManager, EmulatorNotFoundError
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
 from devsession.pool.taking import take
 from devsession.pytest_plugin.config import DevsessionConfig, listed, read
 from devsession.pytest_plugin.sources import right_to
@@ -48,7 +48,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def url(
-    known: KnownBoard, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
+    known: BoardOffer, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
 ) -> Iterator[str]:
     """The URL of the board, which is this test's alone, whatever other runs there are."""
     [taken] = take(

@@ -11,7 +11,8 @@ import pytest
 
 from devsession.board.switches import Rung
 from devsession.errors import DevsessionError, UsageError
-from devsession.pool.known import KnownBoard, known_board
+from devsession.pool.known import known_board
+from devsession.pool.provider import BoardOffer
 from devsession.pool.providers import ATTACHED
 from devsession.pytest_plugin.options import (
     BOARD,
@@ -41,13 +42,13 @@ class DevsessionConfig:
     """
 
     mode: str = "auto"
-    boards: tuple[KnownBoard, ...] = field(default_factory=lambda: (known_board("sim:"),))
+    boards: tuple[BoardOffer, ...] = field(default_factory=lambda: (known_board("sim:"),))
     acquire_timeout: float = 120.0
     recovery: Rung = Rung.HARD
     strict: bool = False
     lock_directory: Path | None = None
 
-    def of_kind(self, only: str) -> tuple[KnownBoard, ...]:
+    def of_kind(self, only: str) -> tuple[BoardOffer, ...]:
         """Return the boards that are there now and that the mode allows, of one kind where ``only`` is ``real`` or ``sim``.
 
         Raises ProviderError for ports or a farm that cannot be asked.
@@ -81,7 +82,7 @@ def read(config: pytest.Config) -> DevsessionConfig:
     )
 
 
-def listed(config: pytest.Config) -> tuple[KnownBoard, ...]:
+def listed(config: pytest.Config) -> tuple[BoardOffer, ...]:
     """Return the boards that options name, and those of the inventory; raises UsageError."""
     boards = [named(url) for url in given_several(config, BOARD)]
     path = given(config, INVENTORY)
@@ -90,7 +91,7 @@ def listed(config: pytest.Config) -> tuple[KnownBoard, ...]:
     return tuple(boards)
 
 
-def _inventory(path: Path) -> list[KnownBoard]:
+def _inventory(path: Path) -> list[BoardOffer]:
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -101,7 +102,7 @@ def _inventory(path: Path) -> list[KnownBoard]:
     return [_entry(name, entry, path) for name, entry in boards.items()]
 
 
-def _entry(name: str, entry: Any, path: Path) -> KnownBoard:
+def _entry(name: str, entry: Any, path: Path) -> BoardOffer:
     if not isinstance(entry, dict) or not isinstance(entry.get("url"), str) or entry.keys() - _KEYS:
         raise UsageError(f"{path}: board {name} has a url and may have tags, and nothing else")
     tags = entry.get("tags", [])

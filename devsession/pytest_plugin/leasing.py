@@ -19,8 +19,8 @@ from devsession.errors import (
     PoolError,
     PortNotFoundError,
 )
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
 from devsession.pool.runner import jittered
 from devsession.pool.taking import Taken, take
 from devsession.pytest_plugin.config import DevsessionConfig
@@ -42,7 +42,7 @@ _HINT = "--devsession-scope=function has workers take turns after every test; --
 class Leased:
     """One board of a lease; ``recoveries`` counts how often it was brought back since that was asked."""
 
-    known: KnownBoard
+    known: BoardOffer
     manager: DeviceSessionManager
     recoveries: int = 0
 
@@ -176,12 +176,12 @@ class _Attaching:
             error.hint = _HINT
         raise error
 
-    def _places(self) -> list[list[KnownBoard]]:
+    def _places(self) -> list[list[BoardOffer]]:
         allowed = self._config.of_kind(self._requirement.only)
         boards = [board for board in allowed if not self._is_missing(board)]
         return [self._fitting(boards, requires) for requires in self._requirement.places]
 
-    def _fitting(self, boards: list[KnownBoard], requires: tuple[str, ...]) -> list[KnownBoard]:
+    def _fitting(self, boards: list[BoardOffer], requires: tuple[str, ...]) -> list[BoardOffer]:
         lacking = {board: why_not(board, requires, self._requirement.firmware) for board in boards}
         fitting = [board for board, reason in lacking.items() if reason is None]
         # Simulated ones are for when there is no real one; one that is in trouble is, and its tests do not move on in silence.
@@ -192,7 +192,7 @@ class _Attaching:
             raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
         return usable
 
-    def _is_missing(self, board: KnownBoard) -> bool:
+    def _is_missing(self, board: BoardOffer) -> bool:
         """Whether there is no such board, and was none before."""
         return isinstance(self._failed.get(board.url), _MISSING) and board.url not in facts
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from devsession.errors import DevsessionError, PoolError
-from devsession.pool.known import KnownBoard
+from devsession.pool.provider import BoardOffer
 from devsession.pytest_plugin.config import DevsessionConfig
 from devsession.pytest_plugin.fitting import facts, why_not
 from devsession.pytest_plugin.requirement import Requirement, requirement_of
@@ -53,12 +53,12 @@ def _reason(config: DevsessionConfig, requirement: Requirement) -> str | None:
     return None
 
 
-def _is_open(board: KnownBoard, requires: tuple[str, ...], firmware: str) -> bool:
+def _is_open(board: BoardOffer, requires: tuple[str, ...], firmware: str) -> bool:
     """Whether its tags alone do not tell that a board has what is asked for, or lacks it."""
     return bool(firmware) or not (board.tags.issuperset(requires) or why_not(board, requires, firmware))
 
 
-def _ask(config: DevsessionConfig, board: KnownBoard) -> None:
+def _ask(config: DevsessionConfig, board: BoardOffer) -> None:
     """Find out what a board is, unless that is known; one that is busy or does not answer stays unknown, and its tests are run."""
     from devsession.pytest_plugin.leasing import leased
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from devsession.errors import PoolError, ProviderError
-from devsession.pool.known import KnownBoard, known_board
+from devsession.pool.known import known_board
 from devsession.pool.labgrid.url import SCHEME, FarmUrl
 from devsession.pool.local import LocalBoards
 from devsession.pool.locks import Locks
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from devsession.sync.session import DeviceSessionManager
 
 
-def named(url: str, *, name: str | None = None, tags: Iterable[str] = ()) -> KnownBoard:
+def named(url: str, *, name: str | None = None, tags: Iterable[str] = ()) -> BoardOffer:
     """Return what ``url`` names: a board, or with ``local:`` and ``labgrid:TAG=VALUE,…`` all that are there when a test wants one.
 
     Raises UsageError for a URL of no known kind. Nothing is opened or asked.
@@ -30,10 +31,10 @@ def named(url: str, *, name: str | None = None, tags: Iterable[str] = ()) -> Kno
         FarmUrl.parse(url)
     elif url != ATTACHED:
         return known_board(url, name=name, tags=tags)
-    return KnownBoard(name or url, url, url, frozenset(tags))
+    return BoardOffer(name or url, url, url, frozenset(tags))
 
 
-def there(boards: Iterable[KnownBoard], locks: Path | None) -> tuple[KnownBoard, ...]:
+def there(boards: Iterable[BoardOffer], locks: Path | None) -> tuple[BoardOffer, ...]:
     """Return the boards that are there now: in the place of a source what it has, each once; ``locks`` is the directory of locks.
 
     Raises ProviderError for ports that cannot be listed, and for a farm that cannot be asked or has no such place: tests do not move on
@@ -42,7 +43,7 @@ def there(boards: Iterable[KnownBoard], locks: Path | None) -> tuple[KnownBoard,
     return tuple(dict.fromkeys(each for board in boards for each in _of(board, locks)))
 
 
-def _of(board: KnownBoard, locks: Path | None) -> Iterable[KnownBoard]:
+def _of(board: BoardOffer, locks: Path | None) -> Iterable[BoardOffer]:
     if board.url == ATTACHED:
         return _offered(current().run(LocalBoards(locks=Locks(locks)).discover), board.tags)
     if board.url.startswith(SCHEME) and board.url not in _places:
@@ -53,12 +54,12 @@ def _of(board: KnownBoard, locks: Path | None) -> Iterable[KnownBoard]:
     return [board]
 
 
-def _offered(offers: Iterable[BoardOffer], tags: frozenset[str]) -> list[KnownBoard]:
-    return [KnownBoard(offer.name, offer.url, offer.identity, offer.tags | tags) for offer in offers]
+def _offered(offers: Iterable[BoardOffer], tags: frozenset[str]) -> list[BoardOffer]:
+    return [replace(offer, tags=offer.tags | tags) for offer in offers]
 
 
 @contextlib.contextmanager
-def right_to(board: KnownBoard) -> Iterator[Right]:
+def right_to(board: BoardOffer) -> Iterator[Right]:
     """Have the right to a board that was taken while the block runs: a place of a farm is acquired, and released at the end.
 
     Raises what ``Provider.open`` does: BoardTakenError where another computer has the place, ProviderError.
@@ -67,11 +68,11 @@ def right_to(board: KnownBoard) -> Iterator[Right]:
     if farm is None:
         yield Right(board.url)
         return
-    right = farm.acquire(board.url)
+    right = farm.acquire(board)
     try:
         yield right
     finally:
-        farm.release(board.url)
+        farm.release(board)
 
 
 class Right:
@@ -105,28 +106,24 @@ class Farm:
         self._loop = current()
         self._provider = LabgridBoards(url, locks=Locks(locks))
         self._provider.lost.add(self._place_lost)
-        self._offers: dict[str, BoardOffer] = {}
         self._rights: dict[str, Right] = {}
 
-    def boards(self, tags: frozenset[str]) -> list[KnownBoard]:
+    def boards(self, tags: frozenset[str]) -> list[BoardOffer]:
         """Return the places that are there, whoever has them, with ``tags`` besides their own; raises ProviderError."""
         offers = self._loop.run(self._provider.discover)
         if not offers:
             raise ProviderError(f"there is no board at {self._url}", hint="do its exporters run?")
-        self._offers |= {offer.url: offer for offer in offers}
-        _places.update(dict.fromkeys(self._offers, self))
+        _places.update({offer.url: self for offer in offers})
         return _offered(offers, tags)
 
-    def acquire(self, url: str) -> Right:
+    def acquire(self, offer: BoardOffer) -> Right:
         """Acquire a place; raises BoardTakenError, ProviderError."""
-        offer = self._offers[url]
         right = Right(self._loop.run(lambda: self._provider.open(offer)))
         self._rights[offer.name] = right
         return right
 
-    def release(self, url: str) -> None:
+    def release(self, offer: BoardOffer) -> None:
         """Release a place; where the coordinator is away the next who meets it does."""
-        offer = self._offers[url]
         del self._rights[offer.name]
         with contextlib.suppress(PoolError):
             self._loop.run(lambda: self._provider.close(offer))
