@@ -2,8 +2,8 @@
 # The stream: segments of 4 hexadecimal digits, a length (and 8000 for what is deflated), and so many bytes, which `u` and `d` undo.
 # A file: a segment with a sum, a size, a number and a path; its content; an empty segment; its hash. At the end one more empty segment.
 # A path that ends with a slash is a directory. The number makes the name beside; with 0 the file is written in place.
-# After every `c` bytes a record of the kind D grants as many more; z is the window of what is deflated. The host puts in front of this what `k`, `u` and `d` are, and whether
-# `B`, the stream, is binary (devsession/session/files/transfer_code.py).
+# After every `c` bytes a record of the kind D grants as many more; z is the window of what is deflated. The host puts in front of this
+# what `k`, `u` and `d` are, and whether `B`, the stream, is binary (devsession/session/files/transfer_code.py).
 # Names are those of execute.py, which boards have already; h is its dict.
 # Language: MicroPython 1.19 and later, CircuitPython 8 and later.
 def write(h,c,z):
