@@ -2,8 +2,8 @@
 # The stream: segments of 4 hexadecimal digits, a length (and 8000 for what is deflated), and so many bytes, which `u` and `d` undo.
 # A file: a segment with a sum, a size, a number and a path; its content; an empty segment; its hash. At the end one more empty segment.
 # A path that ends with a slash is a directory. The number makes the name beside; with 0 the file is written in place.
-# After every `c` bytes a record of the kind D grants as many more; z is the window of what is deflated. The host puts in front of this what `k`, `u` and `d` are, and whether
-# `B`, the stream, is binary (devsession/session/files/transfer_code.py).
+# After every `c` bytes a record of the kind D grants as many more; z is the window of what is deflated. The host puts in front of this
+# what `k`, `u` and `d` are, and whether `B`, the stream, is binary (devsession/session/files/transfer_code.py).
 # Names are those of execute.py, which boards have already; h is its dict.
 # Language: MicroPython 1.19 and later, CircuitPython 8 and later.
 def write(h,c,z):
@@ -29,7 +29,8 @@ def write(h,c,z):
     def s():
         n=int(r(4),16)
         b=u(r(n&32767))
-        return d(b,z)if n>32767 else b
+        try:return d(b,z)if n>32767 else b
+        except OSError:raise OSError(74)
     g()
     while 1:
         b=s()
@@ -64,8 +65,14 @@ def write(h,c,z):
                 try:os.rename(t,p)
                 except OSError as v:
                     if v.args[0]!=17:raise
-                    os.remove(p)
-                    os.rename(t,p)
+                    # from here on what is beside may be all that there is
+                    n=t
+                    t=p
+                    try:os.remove(p)
+                    except OSError:
+                        t=n
+                        raise
+                    os.rename(n,p)
         except BaseException:
             # as execute.py does it: the unix port's Ctrl-C jumps out of the allocator too
             h['collect']()

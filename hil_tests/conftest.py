@@ -11,10 +11,11 @@ import pytest
 from board_table import BoardTable
 
 from devsession import DeviceError, DeviceSession, DeviceSessionManager, EmulatorNotFoundError
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
 from devsession.pool.taking import take
-from devsession.pytest_plugin.config import DevsessionConfig, listed
+from devsession.pytest_plugin.config import DevsessionConfig, listed, read
+from devsession.pytest_plugin.sources import right_to
 
 # What a board is asked where its capabilities do not know, or have no word for it: true where it has that.
 QUESTIONS = {
@@ -41,13 +42,13 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     # Every test on every board, where the plugin's own fixtures give a test the board that is free first.
     if "known" in metafunc.fixturenames:
-        boards = listed(metafunc.config)
+        boards = read(metafunc.config).of_kind("")
         metafunc.parametrize("known", boards, ids=[board.name for board in boards], scope="session")
 
 
 @pytest.fixture
 def url(
-    known: KnownBoard, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
+    known: BoardOffer, devsession_config: DevsessionConfig, request: pytest.FixtureRequest
 ) -> Iterator[str]:
     """The URL of the board, which is this test's alone, whatever other runs there are."""
     [taken] = take(
@@ -56,8 +57,11 @@ def url(
         owner=request.node.nodeid,
         timeout=devsession_config.acquire_timeout,
     )
-    yield known.url
-    taken.give_back()
+    try:
+        with right_to(known) as right:
+            yield right.url
+    finally:
+        taken.give_back()
 
 
 @pytest.fixture

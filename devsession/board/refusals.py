@@ -39,6 +39,16 @@ def _no_raw_paste(job: Job, _finished: Finished, prompt: Prompt) -> str:
     return "no raw-paste"
 
 
+def _too_much(_job: Job, finished: Finished, prompt: Prompt) -> str:
+    interpreter = prompt.interpreter
+    if finished.ending is not Ending.RESET or interpreter.deployed or interpreter.cramped:
+        return ""
+    # The helper and the program at once were more than its heap, and it started anew: nothing has run that could be lost.
+    interpreter.begin_epoch()
+    interpreter.cramped = True
+    return "reset by a command that was too large"
+
+
 def _refused(job: Job, finished: Finished, prompt: Prompt) -> str:
     return _damaged(job, finished, prompt) if sources.is_refusal(finished.error) else ""
 
@@ -115,4 +125,4 @@ def _damaged(job: Job, finished: Finished, prompt: Prompt) -> str:
     return "damaged on its way"
 
 
-_CAUSES = (_no_raw_paste, _refused, _no_helper, _no_method, _no_answer, _lost_helper, _garbled)
+_CAUSES = (_no_raw_paste, _too_much, _refused, _no_helper, _no_method, _no_answer, _lost_helper, _garbled)

@@ -22,6 +22,11 @@ COMMANDS = {
     "info": ("devsession.cli.info", "Tell what a board is and what it can do"),
     "monitor": ("devsession.cli.monitor", "Print what a board prints, without disturbing it"),
     "repl": ("devsession.cli.repl", "Work at a board's own prompt; Ctrl-] leaves"),
+    "shell": (
+        "devsession.shell.command",
+        "Many boards and sessions at once: one in front, the others run on",
+    ),
+    "top": ("devsession.top.command", "A live picture of boards, pools and sessions"),
     "reset": ("devsession.cli.reset", "Start a board anew: --soft, --hard or --run"),
     "rescue": ("devsession.cli.reset", "Get into a board whose main.py keeps you out"),
     "rtc": ("devsession.cli.rtc", "Print or set a board's clock"),

@@ -70,7 +70,7 @@ async def _cp(
 ) -> int:
     with Shown(as_json=as_json) as shown:
         async with files_of(board) as files:
-            copying = _Copying(files, shown, recursive=recursive)
+            copying = Copying(files, shown, recursive=recursive)
             for source in sources:
                 await copying.copy(source, target, several=len(sources) > 1)
         if as_json:
@@ -80,8 +80,8 @@ async def _cp(
     return 0
 
 
-class _Copying:
-    """Copies one source after the other to a target."""
+class Copying:
+    """Copies one source after the other to a target; what is on the board begins with a colon."""
 
     def __init__(self, files: DeviceFiles, shown: Shown, *, recursive: bool) -> None:
         self._files = files
@@ -89,6 +89,7 @@ class _Copying:
         self._recursive = recursive
 
     async def copy(self, source: str, target: str, *, several: bool) -> None:
+        """Copy a file or directory; one of several goes into the target. Raises UsageError, DeviceError."""
         if not is_remote(target):
             await self._get(remote_path(source), target, several=several)
         elif is_remote(source):

@@ -90,6 +90,9 @@ def record_of(session: CoordinatedSession) -> Record:
         printed=session.buffer.end,
         tail=tail,
         hibernation=session.hibernation.to_text() if session.hibernation is not None else None,
+        doing=session.doing,
+        queue=session.waiting,
+        free_heap=session.free_heap,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from devsession.board.execution import Execution
 from devsession.coordinator.boards import Seat
 from devsession.coordinator.calls import Calls
 from devsession.coordinator.hibernation import Hibernation, bring, put_back
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 # What is told where a board has no namespace any more that an earlier program left there.
 NOT_THERE = "the board was started anew meanwhile: its names are gone"
+# How long a question between two programs may take, in seconds: its answer is one of milliseconds.
+ASK_TIMEOUT = 2.0
+# How long another question of these is waited for, in seconds; what takes longer is a program.
+ASK_PATIENCE = 0.2
 _AT_REST = frozenset({CoordinatedState.ACTIVE, CoordinatedState.PAUSED})
 
 
@@ -33,6 +38,7 @@ class CoordinatedSession(Work):
 
     ``state`` says what it does, ``since`` when that began, ``created`` when it was made (``time.time()``); ``prompt`` is what its program
     asks for while it waits for input, ``reason`` why it failed. ``buffer`` keeps what it printed, ``last`` what came of its last program.
+    ``doing`` is how the program that runs begins, ``waiting`` counts those behind it; ``free_heap`` is what ``measure`` found last.
     ``session`` is its DeviceSession on ``board``, ``None`` where it has none: after its end, and while it is hibernated, when
     ``hibernation`` says what was carried and what was left. What the board prints while none of its programs runs is taken for that of the
     session whose program ran last.
@@ -64,6 +70,32 @@ class CoordinatedSession(Work):
     def is_behind_another(self) -> bool:
         """Whether another session has the board."""
         return self._running is None and self._seat is not None and self._seat.turn.locked()
+
+    async def ask(self, expression: str) -> Execution | None:
+        """Run an expression beside the session's programs, and return what came of it; ``None`` unless session and board are at rest.
+
+        It takes no part in the session's output, limits and states. Raises DevsessionError for what is not the expression's fault.
+        """
+        seat = self._seat
+        if seat is None or self.state not in _AT_REST:
+            return None
+        try:
+            async with asyncio.timeout(ASK_PATIENCE):
+                await seat.turn.acquire()
+        except TimeoutError:
+            return None
+        try:
+            async with seat.session.start(expression, value=True, timeout=ASK_TIMEOUT) as running:
+                return await running.result()
+        finally:
+            seat.turn.release()
+
+    async def measure(self) -> int | None:
+        """Find out how many bytes of heap are free on the board, and return ``free_heap``; as ``ask``."""
+        asked = await self.ask("__import__('gc').mem_free()")
+        if asked is not None and isinstance(asked.result, int):
+            self.free_heap = asked.result
+        return self.free_heap
 
     # For the coordinator
 

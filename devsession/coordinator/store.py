@@ -6,22 +6,25 @@ import sqlite3
 import time
 import warnings
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from devsession.errors import SessionError
 from devsession.pool.locks import BoardLock, Locks
 
-# Of this layout; one of a later program is set aside, as a damaged one is.
-VERSION = 1
+# Of this layout; one of another program is set aside, as a damaged one is.
+VERSION = 2
 # How long another process may hold the file: it reads and writes for milliseconds.
 PATIENCE = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is kept of one session: ``tail`` the last bytes it printed, of ``printed`` in all, ``hibernation`` as text."""
+    """What is kept of one session: ``tail`` the last bytes it printed, of ``printed`` in all, ``hibernation`` as text.
+
+    ``doing`` is how the program that runs begins, ``queue`` how many wait behind it, ``free_heap`` what the board last told, in bytes.
+    """
 
     id: str
     name: str
@@ -36,6 +39,9 @@ class Record:
     printed: int
     tail: bytes
     hibernation: str | None
+    doing: str
+    queue: int
+    free_heap: int | None
 
 
 _COLUMNS = ",".join(field.name for field in fields(Record))
@@ -45,14 +51,17 @@ _PLACES = ",".join("?" for _ in fields(Record))
 class Store:
     """The records of one coordinator in the file ``path``, which no other has meanwhile.
 
-    A file that is damaged, or of a later program, is renamed, with a warning, and a new one is begun. Raises SessionError when another
+    A file that is damaged, or of another layout, is renamed, with a warning, and a new one is begun. Raises SessionError when another
     coordinator has the file, or it cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = Locks().try_lock(f"coordinator:{path.resolve()}")
+        locks = Locks()
+        # Who looks whether somebody has the file has it for a moment.
+        with locks.pool():
+            lock = locks.try_lock(_identity(path))
         if lock is None:
             raise SessionError(
                 f"another coordinator has {path}", hint="end that one, or give another file", phase="store"
@@ -66,8 +75,7 @@ class Store:
 
     def load(self) -> list[Record]:
         """Return what is kept, in the order in which the sessions were made."""
-        rows = self._file.execute(f"SELECT {_COLUMNS} FROM sessions ORDER BY created")  # noqa: S608 - names of our own
-        return [Record(**dict(zip(_COLUMNS.split(","), row, strict=True))) for row in rows]
+        return _records(self._file)
 
     def save(self, records: Iterable[Record]) -> None:
         """Keep records, all or none; those of the same sessions are replaced."""
@@ -100,9 +108,9 @@ class Store:
         file = sqlite3.connect(self.path, timeout=PATIENCE)
         try:
             (version,) = file.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
+            if version not in {0, VERSION}:
                 file.close()
-                self._set_aside(f"is of a later devsession (layout {version})")
+                self._set_aside(f"is of another devsession (layout {version})")
                 return self._connected()
             _check(file)
             # Readers and a crash in the middle of writing do no harm, and no write waits for the disk.
@@ -123,6 +131,40 @@ class Store:
             with suppress(FileNotFoundError):
                 Path(f"{self.path}{ending}").rename(f"{aside}{ending}")
         warnings.warn(f"{self.path} {why}: it is {aside.name} now, and a new one was begun", stacklevel=5)
+
+
+def look(path: Path) -> tuple[bool, list[Record]]:
+    """Return whether a coordinator that lives has the file, and what is kept there; from any process, and changing nothing.
+
+    Raises SessionError when the file cannot be read, PoolError.
+    """
+    is_alive = is_taken(path)
+    try:
+        with closing(
+            sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)
+        ) as file:
+            return is_alive, _records(file)
+    except sqlite3.Error as error:
+        raise SessionError(f"{path} cannot be read: {error}", phase="store") from error
+
+
+def is_taken(path: Path) -> bool:
+    """Whether a coordinator that lives has the file; raises PoolError."""
+    locks = Locks()
+    with locks.pool():
+        lock = locks.try_lock(_identity(path))
+        if lock is not None:
+            lock.drop()
+    return lock is None
+
+
+def _records(file: sqlite3.Connection) -> list[Record]:
+    rows = file.execute(f"SELECT {_COLUMNS} FROM sessions ORDER BY created")  # noqa: S608 - names of our own
+    return [Record(**dict(zip(_COLUMNS.split(","), row, strict=True))) for row in rows]
+
+
+def _identity(path: Path) -> str:
+    return f"coordinator:{path.resolve()}"
 
 
 def _check(file: sqlite3.Connection) -> None:

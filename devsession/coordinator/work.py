@@ -19,6 +19,9 @@ from devsession.coordinator.states import ENDED, CoordinatedState, check
 from devsession.errors import DevsessionError, LinkError, SessionEndedError, SessionError, UsageError
 from devsession.transport.waiters import Waiters
 
+# How much of a program is told while it runs, in characters.
+SHOWN = 60
+
 
 class Work:
     """The programs of a session, in the order in which they were sent; a CoordinatedSession is this with a life of its own."""
@@ -45,6 +48,8 @@ class Work:
         self._running: Running | None = None
         self._question: Question | None = None
         self._is_paused = False
+        self.doing = ""
+        self.free_heap: int | None = None
         self._changed = Waiters()
 
     @property
@@ -229,6 +234,7 @@ class Work:
 
     def _is_over(self) -> None:
         self._running = None
+        self.doing = ""
         if self._question is None:
             self._calls.end()
         self._question = self.prompt = None
@@ -236,6 +242,7 @@ class Work:
             self._go(CoordinatedState.PROCESSING)
 
     async def _run(self, seat: Seat, program: Program) -> None:
+        self.doing = _beginning(program.source)
         try:
             await seat.session.prepare()
             self._running = seat.session.start(program.source, value=True, into=self.buffer)
@@ -306,3 +313,9 @@ class Work:
         self.state, self.since = after, time.time()
         self._changed.wake()
         self._watcher.changed(self, before)
+
+
+def _beginning(source: str | Path) -> str:
+    """Return how a program begins, as a line: what is told of it."""
+    text = source.name if isinstance(source, Path) else source.strip().partition("\n")[0]
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

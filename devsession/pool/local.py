@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from devsession.errors import BoardTakenError, LinkError, ProviderError
-from devsession.pool.known import KnownBoard, known_board
+from devsession.pool.known import known_board
 from devsession.pool.locks import BoardLock, Locks
 from devsession.pool.provider import BoardOffer
 
@@ -25,7 +26,7 @@ class LocalBoards:
 
     def __init__(
         self,
-        boards: Iterable[str | KnownBoard] | None = None,
+        boards: Iterable[str | BoardOffer] | None = None,
         *,
         locks: Locks | None = None,
         owner: str = "a session pool",
@@ -83,7 +84,7 @@ class LocalBoards:
         self._held.clear()
 
 
-def _known(boards: Sequence[str | KnownBoard]) -> tuple[BoardOffer, ...]:
+def _known(boards: Sequence[str | BoardOffer]) -> tuple[BoardOffer, ...]:
     known = [known_board(board) if isinstance(board, str) else board for board in boards]
     names: dict[str, int] = {}
     offers = []
@@ -91,5 +92,5 @@ def _known(boards: Sequence[str | KnownBoard]) -> tuple[BoardOffer, ...]:
         # A private simulated board may be meant several times.
         names[board.name] = count = names.get(board.name, 0) + 1
         name = board.name if count == 1 else f"{board.name}#{count}"
-        offers.append(BoardOffer(name, board.url, board.identity, board.tags))
+        offers.append(replace(board, name=name))
     return tuple(offers)

@@ -23,6 +23,11 @@ class BoardOffer:
     tags: frozenset[str] = frozenset()
     weight: float = 1.0
 
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no hardware answers there."""
+        return self.url.startswith(("sim:", "replay:"))
+
     def __post_init__(self) -> None:
         if self.weight <= 0:
             raise UsageError(f"a weight is a number above 0, not {self.weight!r}", board=self.url)

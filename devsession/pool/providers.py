@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from typing import cast
 
 from devsession.errors import UsageError
-from devsession.pool.known import KnownBoard
-from devsession.pool.provider import Provider
+from devsession.pool.provider import BoardOffer, Provider
 
 ATTACHED = "local:"
-Source = Provider | str | KnownBoard | Iterable[str | KnownBoard]
+Source = Provider | str | BoardOffer | Iterable[str | BoardOffer]
 
 
 def provider_of(given: Source) -> Provider:
@@ -25,7 +24,7 @@ def provider_of(given: Source) -> Provider:
         return _named(given)
     from devsession.pool.local import LocalBoards
 
-    if isinstance(given, KnownBoard):
+    if isinstance(given, BoardOffer):
         return LocalBoards([given])
     if not isinstance(given, Iterable) or not (boards := list(given)):
         raise UsageError(

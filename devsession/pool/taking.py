@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from devsession.errors import LeaseTimeoutError, PoolError
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import BoardLock, Locks
+from devsession.pool.provider import BoardOffer
 
 # Seconds between two looks for a free board: short at first, as most uses are, then longer, so that those who wait cost little.
 FIRST_LOOK = 0.01
@@ -20,7 +20,7 @@ GROWTH = 1.5
 class Taken:
     """A board that is this process's until ``give_back``; ``lock`` is ``None`` for one that nobody else can meet."""
 
-    board: KnownBoard
+    board: BoardOffer
     lock: BoardLock | None
 
     def give_back(self) -> None:
@@ -30,7 +30,7 @@ class Taken:
 
 
 def take(
-    places: Sequence[Sequence[KnownBoard]], locks: Locks, *, owner: str, timeout: float
+    places: Sequence[Sequence[BoardOffer]], locks: Locks, *, owner: str, timeout: float
 ) -> tuple[Taken, ...]:
     """Return a board for each of ``places``, each of which names the boards that would do: no board twice, all of them or none.
 
@@ -52,7 +52,7 @@ def take(
     return taken
 
 
-def _try(places: Sequence[Sequence[KnownBoard]], locks: Locks, owner: str) -> tuple[Taken, ...] | None:
+def _try(places: Sequence[Sequence[BoardOffer]], locks: Locks, owner: str) -> tuple[Taken, ...] | None:
     identities = {board.identity for place in places for board in place if board.identity is not None}
     with locks.pool():
         # The pool lock keeps others from seeing those that are held for a moment only.
@@ -76,8 +76,8 @@ def _try(places: Sequence[Sequence[KnownBoard]], locks: Locks, owner: str) -> tu
 
 
 def _assign(
-    places: Sequence[Sequence[KnownBoard]], usable: Sequence[KnownBoard], taken: frozenset[str] = frozenset()
-) -> tuple[KnownBoard, ...] | None:
+    places: Sequence[Sequence[BoardOffer]], usable: Sequence[BoardOffer], taken: frozenset[str] = frozenset()
+) -> tuple[BoardOffer, ...] | None:
     """Return one of ``usable`` for each place, the first that does where there is a choice; ``None`` where that cannot be."""
     if not places:
         return ()
@@ -89,7 +89,7 @@ def _assign(
     return None
 
 
-def _holders(places: Sequence[Sequence[KnownBoard]], locks: Locks) -> str:
+def _holders(places: Sequence[Sequence[BoardOffer]], locks: Locks) -> str:
     boards = {board.identity: board for place in places for board in place if board.identity is not None}
     told = [
         f"{board.name} is held by {locks.holder(identity) or 'somebody'}"

@@ -6,6 +6,7 @@ Nothing is imported, opened or looked for until a test asks for one of the fixtu
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,12 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     check_options(config)
+
+
+def pytest_unconfigure() -> None:
+    """End the conversations with farms, where there were any."""
+    if (sources := sys.modules.get("devsession.pytest_plugin.sources")) is not None:
+        sources.end()
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

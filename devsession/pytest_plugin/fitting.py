@@ -6,14 +6,14 @@ import pytest
 
 from devsession.errors import UsageError
 from devsession.pool import requirement
-from devsession.pool.known import KnownBoard
+from devsession.pool.provider import BoardOffer
 from devsession.session.capabilities import DeviceCapabilities
 
 # What boards of this process were found to be, by URL.
 facts: dict[str, DeviceCapabilities] = {}
 
 
-def why_not(board: KnownBoard, requires: tuple[str, ...], firmware: str) -> str | None:
+def why_not(board: BoardOffer, requires: tuple[str, ...], firmware: str) -> str | None:
     """Return in words what a board lacks, ``None`` when it lacks nothing or nobody has asked it yet; raises pytest.UsageError."""
     known = facts.get(board.url)
     try:

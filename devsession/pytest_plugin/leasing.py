@@ -7,27 +7,33 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from devsession.board.happenings import Happening
 from devsession.board.resets import Reset
 from devsession.errors import (
     BoardNotFoundError,
+    BoardTakenError,
     DevsessionError,
     LeaseTimeoutError,
     PoolError,
     PortNotFoundError,
 )
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
+from devsession.pool.runner import jittered
 from devsession.pool.taking import Taken, take
 from devsession.pytest_plugin.config import DevsessionConfig
 from devsession.pytest_plugin.fitting import facts, why_not
 from devsession.pytest_plugin.requirement import Requirement
+from devsession.pytest_plugin.sources import right_to
 from devsession.session.states import ConnectionState
 from devsession.sync.session import DeviceSessionManager
 
 # Seconds that a board has to answer after a test that failed: a prompt takes milliseconds, bringing it back a second or two.
 ANSWER_LIMIT = 5.0
+# Seconds until a board is tried again that another computer has: their leases last as long as tests do.
+TAKEN_RETRY = 0.5
 _MISSING = (BoardNotFoundError, PortNotFoundError)
 _HINT = "--devsession-scope=function has workers take turns after every test; --devsession-acquire-timeout has them wait longer"
 
@@ -36,7 +42,7 @@ _HINT = "--devsession-scope=function has workers take turns after every test; --
 class Leased:
     """One board of a lease; ``recoveries`` counts how often it was brought back since that was asked."""
 
-    known: KnownBoard
+    known: BoardOffer
     manager: DeviceSessionManager
     recoveries: int = 0
 
@@ -126,6 +132,8 @@ class _Attaching:
         self._owner = f"{owner} [{os.environ.get('PYTEST_XDIST_WORKER', 'main')}]"
         self._locks = Locks(config.lock_directory)
         self._failed: dict[str, DevsessionError] = {}
+        # Those that other computers have, since they were last tried.
+        self._away: dict[str, BoardTakenError] = {}
         self._deadline = time.monotonic() + config.acquire_timeout
 
     def attach(self, lease: Lease) -> contextlib.ExitStack:
@@ -140,41 +148,63 @@ class _Attaching:
                     return stack.pop_all()
 
     def _take(self) -> tuple[Taken, ...]:
-        try:
+        while True:
             left = max(self._deadline - time.monotonic(), 0.0)
-            return take(self._places(), self._locks, owner=self._owner, timeout=left)
-        except PoolError as error:
-            if isinstance(error, LeaseTimeoutError):
-                error.hint = _HINT
-            # Why the others cannot be had is what helps.
-            for failure in self._failed.values():
-                raise failure from error
-            raise
+            pause = min(left, jittered(TAKEN_RETRY))
+            try:
+                return take(
+                    self._places(), self._locks, owner=self._owner, timeout=pause if self._away else left
+                )
+            except PoolError as error:
+                if not self._away or not left:
+                    self._refuse(error)
+                if not isinstance(error, LeaseTimeoutError):
+                    # Nothing is left to wait for here: those that are away are what would do.
+                    time.sleep(pause)
+                self._away.clear()
 
-    def _places(self) -> list[list[KnownBoard]]:
+    def _refuse(self, error: PoolError) -> NoReturn:
+        """Raise why no board can be had."""
+        # Why the others cannot be had is what helps.
+        for failure in self._failed.values():
+            raise failure from error
+        if self._away:
+            told = "; ".join(each.message for each in self._away.values())
+            limit = self._config.acquire_timeout
+            error = LeaseTimeoutError(f"no board became free within {limit:g} s: {told}", timeout=limit)
+        if isinstance(error, LeaseTimeoutError):
+            error.hint = _HINT
+        raise error
+
+    def _places(self) -> list[list[BoardOffer]]:
         allowed = self._config.of_kind(self._requirement.only)
         boards = [board for board in allowed if not self._is_missing(board)]
         return [self._fitting(boards, requires) for requires in self._requirement.places]
 
-    def _fitting(self, boards: list[KnownBoard], requires: tuple[str, ...]) -> list[KnownBoard]:
+    def _fitting(self, boards: list[BoardOffer], requires: tuple[str, ...]) -> list[BoardOffer]:
         lacking = {board: why_not(board, requires, self._requirement.firmware) for board in boards}
         fitting = [board for board, reason in lacking.items() if reason is None]
         # Simulated ones are for when there is no real one; one that is in trouble is, and its tests do not move on in silence.
         real = [board for board in fitting if not board.is_simulated]
         preferred = real if real and self._config.mode == "auto" else fitting
-        usable = [board for board in preferred if board.url not in self._failed]
+        usable = [board for board in preferred if board.url not in self._failed | self._away]
         if not usable:
             raise PoolError("; ".join(filter(None, lacking.values())) or "there is no board for this test")
         return usable
 
-    def _is_missing(self, board: KnownBoard) -> bool:
+    def _is_missing(self, board: BoardOffer) -> bool:
         """Whether there is no such board, and was none before."""
         return isinstance(self._failed.get(board.url), _MISSING) and board.url not in facts
 
     def _enter(self, stack: contextlib.ExitStack, taken: Taken, lease: Lease) -> bool:
         try:
-            manager = DeviceSessionManager.open(taken.board.url, recovery=self._config.recovery)
+            right = stack.enter_context(right_to(taken.board))
+            manager = DeviceSessionManager.open(right.url, recovery=self._config.recovery)
+            right.holds(manager)
             stack.enter_context(manager)
+        except BoardTakenError as error:
+            self._away[taken.board.url] = error
+            return False
         except DevsessionError as error:
             self._failed[taken.board.url] = error
             return False

@@ -59,7 +59,8 @@ MODE = Option(
 )
 BOARD = Option(
     "devsession-board",
-    "a board for the tests, may be given several times; without any: those attached, or else sim:",
+    "a board for the tests, may be given several times; labgrid:TAG=VALUE for those of a farm, local: for those attached; "
+    "without any: those attached, or else sim:",
     metavar="URL",
     several=True,
 )

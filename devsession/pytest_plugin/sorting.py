@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from devsession.errors import DevsessionError
-from devsession.pool.known import KnownBoard
+from devsession.errors import DevsessionError, PoolError
+from devsession.pool.provider import BoardOffer
 from devsession.pytest_plugin.config import DevsessionConfig
 from devsession.pytest_plugin.fitting import facts, why_not
 from devsession.pytest_plugin.requirement import Requirement, requirement_of
@@ -32,12 +32,17 @@ def sort_out(config: DevsessionConfig, items: Sequence[pytest.Item]) -> Iterator
 def _reason(config: DevsessionConfig, requirement: Requirement) -> str | None:
     if config.mode == "off":
         return "devsession is off"
-    boards = config.of_kind(requirement.only)
+    try:
+        boards = config.of_kind(requirement.only)
+    except PoolError:
+        # A farm that cannot be asked now: the tests run, and tell.
+        return None
     if not boards:
         return f"no {requirement.only or config.mode} board is known: --devsession-board URL"
     if not requirement.is_plain:
         for board in boards:
-            _ask(config, board)
+            if any(_is_open(board, requires, requirement.firmware) for requires in requirement.places):
+                _ask(config, board)
     for requires in requirement.places:
         lacking = [why_not(board, requires, requirement.firmware) for board in boards]
         if None not in lacking:
@@ -48,7 +53,12 @@ def _reason(config: DevsessionConfig, requirement: Requirement) -> str | None:
     return None
 
 
-def _ask(config: DevsessionConfig, board: KnownBoard) -> None:
+def _is_open(board: BoardOffer, requires: tuple[str, ...], firmware: str) -> bool:
+    """Whether its tags alone do not tell that a board has what is asked for, or lacks it."""
+    return bool(firmware) or not (board.tags.issuperset(requires) or why_not(board, requires, firmware))
+
+
+def _ask(config: DevsessionConfig, board: BoardOffer) -> None:
     """Find out what a board is, unless that is known; one that is busy or does not answer stays unknown, and its tests are run."""
     from devsession.pytest_plugin.leasing import leased
 

@@ -51,6 +51,8 @@ class CoordinatedSession(Twin[asynchronous.CoordinatedSession]):
     reason = Fact[str]()
     prompt = Fact[str | None]()
     waiting = Fact[int]()
+    doing = Fact[str]()
+    free_heap = Fact[int | None]()
     has_ended = Fact[bool]()
     namespace = Fact[int | None]()
     last = Fact[Execution | None]()
@@ -69,6 +71,8 @@ class CoordinatedSession(Twin[asynchronous.CoordinatedSession]):
     settled = waits(asynchronous.CoordinatedSession.settled)
     reached = waits(asynchronous.CoordinatedSession.reached)
     pause = asks(asynchronous.CoordinatedSession.pause)
+    ask = waits(asynchronous.CoordinatedSession.ask)
+    measure = waits(asynchronous.CoordinatedSession.measure)
 
 
 class MultiSessionCoordinator(Block[coordinator.MultiSessionCoordinator]):

@@ -30,8 +30,9 @@ async def test_a_small_heap_gets_it_in_parts(capsys: pytest.CaptureFixture[str])
         free = await board.eval("__import__('gc').mem_free()")
     with capsys.disabled():
         print(f"\n  first execs with little heap: {rows[0]}, {rows[1]}; then {free} bytes are free")
-    # The first tries it whole; the board is known then.
-    assert [row.turns for row in rows] == [9, 8]
+    # The first tries it whole, and may find the board started anew by that; it is known then.
+    assert rows[0].turns in {9, 15}
+    assert rows[1].turns == 8
 
 
 async def test_a_command_damaged_anywhere_is_sent_again():

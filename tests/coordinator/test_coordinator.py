@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
-from served import served
+from serving import served
 
 from devsession import SessionPool
 from devsession.coordinator.coordinator import MultiSessionCoordinator

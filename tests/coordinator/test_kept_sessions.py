@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from served import served
+from serving import served
 
 from devsession.coordinator.coordinator import MultiSessionCoordinator
 from devsession.coordinator.states import CoordinatedState
@@ -148,7 +148,7 @@ async def test_a_file_that_cannot_be_read_is_set_aside(tmp_path: Path, damage: s
             file.execute("PRAGMA user_version = 99")
         file.close()
     before = store.read_bytes()
-    with pytest.warns(UserWarning, match="later devsession" if damage == "later" else "damaged"):
+    with pytest.warns(UserWarning, match="another devsession" if damage == "later" else "damaged"):
         async with MultiSessionCoordinator("sim:", store=store) as coordinator:
             assert coordinator.list() == []
             await coordinator.create("new")

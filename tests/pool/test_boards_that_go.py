@@ -4,7 +4,6 @@ import pytest
 from boards_at_work import until
 
 from devsession import BoardOffer, BoardState, LeaseLost, RequirementError, SessionPool, UsageError
-from devsession.pool.known import KnownBoard
 from devsession.pool.local import LocalBoards
 from devsession.pool.providers import provider_of
 from devsession.pool.requirement import why_not
@@ -16,8 +15,8 @@ class Leaving(LocalBoards):
     def __init__(self) -> None:
         super().__init__(
             [
-                KnownBoard("a", "sim:", None, frozenset({"port=rp2", "wifi"})),
-                KnownBoard("b", "sim:", None, frozenset({"port=esp32"})),
+                BoardOffer("a", "sim:", None, frozenset({"port=rp2", "wifi"})),
+                BoardOffer("b", "sim:", None, frozenset({"port=esp32"})),
             ]
         )
         self.gone: set[str] = set()

@@ -27,7 +27,6 @@ from devsession import (
 )
 from devsession.pool import events as kinds
 from devsession.pool.inventory import Remembered
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
 from devsession.pool.snapshot import PoolSnapshot
 
@@ -36,7 +35,7 @@ from devsession.pool.snapshot import PoolSnapshot
 def one_board(tmp_path: Path) -> LocalBoards:
     """A board of which there is only one: it has its directory for itself."""
     locks = Locks(tmp_path / "locks")
-    board = KnownBoard("bench", f"sim:?root={tmp_path / 'files'}", f"sim:{tmp_path}", frozenset({"relay"}))
+    board = BoardOffer("bench", f"sim:?root={tmp_path / 'files'}", f"sim:{tmp_path}", frozenset({"relay"}))
     return LocalBoards([board], locks=locks)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from boards_at_work import listen, told, until
 
-from devsession import LeaseLost, LeaseTimeoutError, LocalBoards, ProviderError, SessionPool
+from devsession import BoardOffer, LeaseLost, LeaseTimeoutError, LocalBoards, ProviderError, SessionPool
 from devsession.errors import LinkError
 from devsession.pool import events as kinds
 from devsession.pool.locks import Locks
@@ -72,3 +72,8 @@ async def test_what_names_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [offer.name for offer in offers] == ["sim:", "sim:#2", "/dev/ttyACM7"]
     provider = SimulatedBoards()
     assert provider_of(provider) is provider
+
+
+async def test_an_offer_that_is_given_is_kept_as_it_is(tmp_path: Path):
+    given = BoardOffer("heavy", "sim:", tags=frozenset({"relay"}), weight=3.0)
+    assert await LocalBoards([given], locks=Locks(tmp_path)).discover() == (given,)

@@ -9,19 +9,19 @@ import pytest
 from boards_at_work import until
 
 from devsession import BoardTakenError, LeaseTimeoutError, LocalBoards, SessionPool
-from devsession.pool.known import KnownBoard
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
 
 HOLDER = """
 import asyncio, sys
 from devsession import LocalBoards, SessionPool
-from devsession.pool.known import KnownBoard
+from devsession.pool.provider import BoardOffer
 from devsession.pool.locks import Locks
 from pathlib import Path
 
 async def main():
     locks = Locks(Path(sys.argv[1]))
-    provider = LocalBoards([KnownBoard("bench", "sim:", "the-bench")], locks=locks, owner="the other")
+    provider = LocalBoards([BoardOffer("bench", "sim:", "the-bench")], locks=locks, owner="the other")
     async with SessionPool(provider=provider) as pool, pool.acquire(agent="holder") as session:
         await session.exec("x = 1")
         print("held", flush=True)
@@ -37,7 +37,7 @@ def locks(tmp_path: Path) -> Path:
 
 
 def provider_at(locks: Path) -> LocalBoards:
-    return LocalBoards([KnownBoard("bench", "sim:", "the-bench")], locks=Locks(locks))
+    return LocalBoards([BoardOffer("bench", "sim:", "the-bench")], locks=Locks(locks))
 
 
 async def test_the_board_of_a_holder_who_crashed_is_free(locks: Path):

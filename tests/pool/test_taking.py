@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from devsession.errors import LeaseTimeoutError, PoolError, UsageError
-from devsession.pool.known import KnownBoard, known_board
+from devsession.pool.known import known_board
 from devsession.pool.locks import Locks
+from devsession.pool.provider import BoardOffer
 from devsession.pool.taking import Taken, take
 
-A, B, C = (KnownBoard(name, f"sim:{name}", f"sim:{name}") for name in "abc")
-PRIVATE = KnownBoard("sim:", "sim:", None)
+A, B, C = (BoardOffer(name, f"sim:{name}", f"sim:{name}") for name in "abc")
+PRIVATE = BoardOffer("sim:", "sim:", None)
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def locks(tmp_path: Path) -> Locks:
     return Locks(tmp_path / "locks")
 
 
-def taken(locks: Locks, *places: list[KnownBoard], timeout: float = 0) -> tuple[Taken, ...]:
+def taken(locks: Locks, *places: list[BoardOffer], timeout: float = 0) -> tuple[Taken, ...]:
     return take(places, locks, owner="a test", timeout=timeout)
 
 

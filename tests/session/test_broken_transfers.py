@@ -6,14 +6,12 @@ Each case is drawn from its seed; DEVSESSION_SEED=1234 runs that one.
 import asyncio
 import os
 import random
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from serving import served
 
 from devsession.board.board import Board
 from devsession.board.switches import Rung
@@ -195,15 +193,3 @@ async def present(root: Path) -> None:
     async with asyncio.timeout(10):
         while not list(root.glob(".devsession-*")):
             await asyncio.sleep(0.01)
-
-
-@contextmanager
-def served(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-m", "devsession", "sim", "serve", *arguments]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        try:
-            yield server
-        finally:
-            server.terminate()

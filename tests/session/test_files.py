@@ -52,6 +52,8 @@ class File:
         kept[s.name] += data[:-1] if fault == 'short' else data
         return len(data)
     def close(s): pass
+    def __enter__(s): return s
+    def __exit__(s, *error): s.close()
 class Files:
     def mount(s, readonly, mkfs): pass
     def umount(s): pass
@@ -65,7 +67,8 @@ class Files:
         for name in kept: yield (name[1:], 0x8000, 0, 0)
     def remove(s, path): del kept[path]
     def rename(s, old, new):
-        if new in kept and fault == 'fat': raise OSError(17)
+        if new in kept and fault in ('fat', 'torn'): raise OSError(17)
+        if fault == 'torn': raise OSError(5)
         kept[new] = kept.pop(old)
 os.mount(Files(), '/ram')
 """
@@ -264,6 +267,27 @@ async def test_a_file_system_that_does_not_rename_over(faulty: DeviceSession):
     assert (stat.size, stat.mtime) == (5, 5)
     assert await faulty.files.read_bytes("/ram/keep") == b"newer"
     assert [stat.name for stat in await faulty.files.scandir("/ram")] == ["keep"]
+
+
+@pytest.mark.parametrize("size", [3, 1200])
+async def test_one_content_is_there_whatever_fails_where_the_old_one_has_to_go_first(
+    faulty: DeviceSession, size: int
+):
+    await faulty.files.write_bytes("/ram/other", bytes(size))
+    data = bytes(size)
+    for put in (
+        lambda: faulty.files.write_bytes("/ram/keep", data),
+        lambda: faulty.files.copy("/ram/other", "/ram/keep"),
+    ):
+        await faulty.exec("fault = ''\nkept['/keep'] = b'old'\nfault = 'torn'")
+        with pytest.raises(DeviceError) as caught:
+            await put()
+        assert caught.value.errno == 5, caught.value.traceback
+        # The old one is gone by then: the new one is under the name that it had meanwhile.
+        assert await faulty.eval("'/keep' in kept") is False
+        left = await faulty.eval("[(name, len(kept[name])) for name in kept if name != '/other']")
+        assert [size for name, size in left if name.startswith("/.devsession-")] == [size]
+        await faulty.exec("for name in list(kept):\n if name != '/other': del kept[name]")
 
 
 async def test_little_heap_means_small_pieces():

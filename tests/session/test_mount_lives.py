@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import served
 
 from devsession import DeviceError, DeviceSessionManager, LinkError
 from devsession.session.reconnect import Reconnect
@@ -16,18 +14,6 @@ from devsession.session.states import ConnectionState
 
 # Its own: several runs may go on at once.
 NAME = f"mounted-{os.getpid()}"
-
-
-@contextlib.contextmanager
-def served(root: Path) -> Iterator[None]:
-    argv = [sys.executable, "-m", "devsession", "sim", "serve", NAME, "--root", str(root)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        yield
-        server.terminate()
-        server.stdout.read()
-        server.wait(10)
 
 
 @pytest.fixture
@@ -43,7 +29,7 @@ async def test_it_comes_back_with_the_link(tmp_path: Path, shown: Path):
     root.mkdir()
     async with contextlib.AsyncExitStack() as stack:
         first = stack.enter_context(contextlib.ExitStack())
-        first.enter_context(served(root))
+        first.enter_context(served(NAME, "--root", str(root)))
         opened = DeviceSessionManager.open(f"sim:{NAME}", reconnect=Reconnect(20))
         manager = await stack.enter_async_context(opened)
         session = await stack.enter_async_context(manager.session())
@@ -53,7 +39,7 @@ async def test_it_comes_back_with_the_link(tmp_path: Path, shown: Path):
         first.close()
         with pytest.raises(LinkError):
             await running
-        stack.enter_context(served(root))
+        stack.enter_context(served(NAME, "--root", str(root)))
         await manager.wait_for(ConnectionState.CONNECTED, 20)
         assert await session.eval("open('/remote/text').read()") == "seen"
         await session.end()

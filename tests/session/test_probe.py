@@ -7,6 +7,7 @@ import pytest
 
 from devsession import Board, DeadlineError, DeviceCapabilities, DeviceError, probe
 from devsession.links import link
+from devsession.session.manager import DeviceSessionManager
 from devsession.session.probe import LITTLE_HEAP, both_programs, facts_program, fingerprint_program, programs
 from devsession.session.questions import questions_for
 from devsession.transport.metering import MeteredTransport
@@ -314,3 +315,11 @@ class TestDegraded:
         with pytest.raises(DeadlineError):
             await probe(board, timeout=0.5)
         assert await board.eval(_LEFT) == state
+
+
+async def test_a_heap_that_the_first_command_is_too_large_for():
+    # The helper and the program at once are more than it holds: such a board starts anew, and is sent less at a time.
+    async with DeviceSessionManager.open("sim:?heap=64k") as manager:
+        assert manager.capabilities.implementation == "micropython"
+        assert manager.board._prompt.interpreter.cramped
+        assert await manager.board.eval("6*7") == 42

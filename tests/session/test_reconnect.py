@@ -3,12 +3,10 @@
 import asyncio
 import contextlib
 import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import served
 
 from devsession import DeviceSessionManager, SessionProfile
 from devsession.errors import DeadlineError, LinkError
@@ -20,18 +18,6 @@ from devsession.session.states import ConnectionState
 NAME = f"reconnected-{os.getpid()}"
 
 
-@contextlib.contextmanager
-def served(root: Path) -> Iterator[None]:
-    argv = [sys.executable, "-m", "devsession", "sim", "serve", NAME, "--root", str(root)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        yield
-        server.terminate()
-        server.stdout.read()
-        server.wait(10)
-
-
 async def lost(manager: DeviceSessionManager) -> None:
     await manager.wait_for(ConnectionState.LOST)
 
@@ -41,7 +27,7 @@ async def test_what_was_lost_comes_back(tmp_path: Path):
     told = []
     async with contextlib.AsyncExitStack() as stack:
         first = stack.enter_context(contextlib.ExitStack())
-        first.enter_context(served(tmp_path))
+        first.enter_context(served(NAME, "--root", str(tmp_path)))
         manager = await stack.enter_async_context(
             DeviceSessionManager.open(f"sim:{NAME}", reconnect=Reconnect(20))
         )
@@ -66,7 +52,7 @@ async def test_what_was_lost_comes_back(tmp_path: Path):
         await lost(manager)
         with pytest.raises(LinkError):
             await session.eval("1")
-        stack.enter_context(served(tmp_path))
+        stack.enter_context(served(NAME, "--root", str(tmp_path)))
         await manager.wait_for(ConnectionState.CONNECTED, 20)
         assert ask.is_deployed
         assert double.is_deployed
@@ -87,10 +73,10 @@ async def test_another_board_is_not_taken_for_it(tmp_path: Path):
     other.mkdir()
     (other / "boot.py").write_text("import machine\nmachine.unique_id = lambda: b'another'\n")
     manager = DeviceSessionManager.open(f"sim:{NAME}", reconnect=Reconnect(20))
-    with served(tmp_path):
+    with served(NAME, "--root", str(tmp_path)):
         await manager.connect()
     await lost(manager)
-    with served(other):
+    with served(NAME, "--root", str(other)):
         async with asyncio.timeout(20):
             while manager.state is not ConnectionState.CONNECTING:
                 await asyncio.sleep(0.01)
@@ -100,12 +86,12 @@ async def test_another_board_is_not_taken_for_it(tmp_path: Path):
 
 async def test_without_a_policy_it_is_for_the_caller(tmp_path: Path):
     manager = DeviceSessionManager.open(f"sim:{NAME}")
-    with served(tmp_path):
+    with served(NAME, "--root", str(tmp_path)):
         await manager.connect()
     await lost(manager)
     with pytest.raises(DeadlineError, match="is lost"):
         await manager.wait_for(ConnectionState.CONNECTED, 0.1)
-    with served(tmp_path):
+    with served(NAME, "--root", str(tmp_path)):
         await manager.connect()
         assert await manager.board.eval("1") == 1
         await manager.close()

@@ -33,7 +33,7 @@ BUDGETS = {
     "get.py": 500,
     "mount.py": 5000,
     "probe.py": 1400,
-    "put.py": 1250,
+    "put.py": 1350,
     "threads.py": 450,
     "tree.py": 950,
 }

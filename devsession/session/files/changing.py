@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import posixpath
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from devsession.errors import DeviceError, LinkError, UsageError
 from devsession.session.files import file_code, paths
@@ -83,24 +85,33 @@ class FileChanging(FileLooking):
                 await self._access.ask(file_code.copy(old, new), new, evaluate=False, timeout=TREE_TIMEOUT)
                 return await self.stat(new)
             beside = paths.beside(new)
-            try:
+            async with self._tidied(file_code.call("remove", beside)):
                 await self._access.ask(file_code.copy(old, beside), evaluate=False, timeout=TREE_TIMEOUT)
-                await self._put_in_place(beside, new, size)
-            except BaseException as error:
-                if not isinstance(error, LinkError):
-                    await self._access.tidy(file_code.call("remove", beside))
-                raise
+            await self._put_in_place(beside, new, size)
         return await self.stat(new)
 
     async def _put_in_place(self, beside: str, path: str, size: int) -> None:
         code = file_code.swap(beside, path, size)
         try:
-            await self._access.ask(code, path)
+            async with self._tidied(file_code.call("remove", beside), besides=_EEXIST):
+                await self._access.ask(code, path)
         except DeviceError as error:
             if error.errno != _EEXIST:
                 raise
             # This file system does not rename over what is there.
-            await self._access.ask(f"({file_code.call('remove', path)},{code})[1]", path)
+            async with self._tidied(file_code.abandon(beside, path)):
+                await self._access.ask(f"({file_code.call('remove', path)},{code})[1]", path)
+
+    @asynccontextmanager
+    async def _tidied(self, code: str, besides: int | None = None) -> AsyncIterator[None]:
+        """Run ``code`` on the board behind a failure of the block, ``besides`` one with that number."""
+        try:
+            yield
+        except BaseException as error:
+            expected = besides is not None and isinstance(error, DeviceError) and error.errno == besides
+            if not isinstance(error, LinkError) and not expected:
+                await self._access.tidy(code)
+            raise
 
     async def remove(self, path: AnyPath) -> None:
         """Remove a file; raises DeviceError, with errno 2 for no such file."""

@@ -216,9 +216,7 @@ class Contents:
 
 def _explained(error: DeviceError, *, in_place: bool) -> DeviceError:
     if error.errno == _ENOSPC and not in_place:
-        error.hint = (
-            "there is no room for the old and the new content: remove it first, or write with in_place=True"
-        )
+        error.hint = "there is no room for it beside what is there: remove the old one first, or write with in_place=True"
     return error
 
 

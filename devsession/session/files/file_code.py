@@ -104,6 +104,11 @@ def swap(new: str, path: str, size: int) -> str:
     )
 
 
+def abandon(beside: str, path: str) -> str:
+    """Remove what is beside ``path``, unless it is all that there is of it."""
+    return f"{OS}.stat({encode(path)})and {OS}.remove({encode(beside)})"
+
+
 def call(function: str, *args: str) -> str:
     """Call a function of ``os`` with paths."""
     return f"{OS}.{function}({','.join(encode(arg) for arg in args)})"

@@ -21,7 +21,7 @@ PATIENCE = 10.0
 # How often what was damaged on its way is sent again.
 DAMAGES = 2
 # What damage makes of hashes and of deflated data, and of lengths, numbers and text.
-_EBADMSG, _EINVAL = 74, 22
+_EBADMSG = 74
 _OF_DAMAGE = frozenset({"ValueError", "UnicodeError", "EOFError"})
 # What the program is to be called with, and what goes on meanwhile.
 _Attempt = tuple[Program, str, Exchange]
@@ -120,7 +120,7 @@ class Transfer:
                     # Others took the heap, or it is in pieces.
                     form = form.smaller()
                     continue
-                if error.errno not in {_EBADMSG, _EINVAL} and error.kind not in _OF_DAMAGE:
+                if error.errno != _EBADMSG and error.kind not in _OF_DAMAGE:
                     raise
                 damage: Exception = error
             except RemoteProtocolError as error:

@@ -28,6 +28,7 @@ class Writing:
     number: int = 0
     size: int = 0
     is_begun: bool = False
+    is_replacing: bool = False
 
     async def perform(self, source: Source) -> FileStat:
         """Write it all, and return what is there then; when that fails nothing is left but what was written in place."""
@@ -44,9 +45,15 @@ class Writing:
         except BaseException as error:
             if not isinstance(error, LinkError):
                 closing = [file_code.finish(self.number)] if self.is_begun else []
-                removing = [file_code.call("remove", self.to)] if self._is_beside else []
-                await self.access.tidy(*closing, *removing)
+                await self.access.tidy(*closing, *self._removing())
             raise
+
+    def _removing(self) -> list[str]:
+        if not self._is_beside:
+            return []
+        return [
+            file_code.abandon(self.to, self.path) if self.is_replacing else file_code.call("remove", self.to)
+        ]
 
     @property
     def _is_beside(self) -> bool:
@@ -70,6 +77,7 @@ class Writing:
             if not (self._is_beside and error.errno == _EEXIST):
                 raise
             # This file system does not rename over what is there.
+            self.is_replacing = True
             return await self._settle(f"({file_code.call('remove', self.path)},{self._end()})[-1]")
 
     def _end(self) -> str:

@@ -1,0 +1,1 @@
+"""`devsession top`: a live picture of the boards, pools and sessions of this computer."""
