@@ -226,6 +226,11 @@ def test_standard_input_is_a_source(board: Board):
     assert (board.root / "x").read_text() == "piped\n"
 
 
+def test_standard_output_is_a_target(board: Board):
+    (board.root / "x").write_text("piped\n" * 100_000)
+    assert board.ok("cp", ":x", "/dev/stdout") == "piped\n" * 100_000
+
+
 def test_one_interrupt_ends_waiting_for_a_pipe(board: Board, local: Path):
     os.mkfifo(local / "pipe")
     command = [*DEVSESSION, "-b", board.url, "fs", "cp", "--json", "pipe", ":x"]

@@ -50,7 +50,8 @@ class LocalWriting:
         return self
 
     async def _opened(self) -> BinaryIO:
-        found = _mode(self._path)
+        # Of what /dev/stdout leads to there may be no path.
+        found = _mode(self._named)
         if found is not None and stat.S_ISDIR(found):
             raise UsageError(f"{self._named} is a directory", phase="files")
         if found is not None and not stat.S_ISREG(found):
