@@ -223,7 +223,7 @@ async def _tree(board: str | None, path: str, *, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object per file system.")
 @on_board
 def df_command(board: str | None, paths: tuple[str, ...], *, as_json: bool) -> None:
-    """Tell how large file systems are, and how much is free; without paths all that the board tells of."""
+    """Tell how large file systems are, and how much is free; without paths all that are mounted."""
     conclude(_df(board, paths, as_json=as_json))
 
 

@@ -58,10 +58,11 @@ def naming(path: str, *, removing: bool = False) -> Iterator[None]:
     except DeviceError as error:
         if error.errno not in _TOLD:
             raise
+        place = "the current directory" if path == "." else f":{path}"
         notes = getattr(error, "__notes__", [])
         told = DeviceError(
             "OSError",
-            f":{path}: {_TOLD[error.errno]} (errno {error.errno}{''.join(f', {note}' for note in notes)})",
+            f"{place}: {_TOLD[error.errno]} (errno {error.errno}{''.join(f', {note}' for note in notes)})",
             errno=error.errno,
             board=error.board,
             hint=error.hint or (_HINTS.get(error.errno) if removing else None),

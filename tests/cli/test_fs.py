@@ -139,6 +139,16 @@ def test_a_read_only_board_is_explained(tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
+def test_the_current_directory_is_called_so(tmp_path: Path):
+    (tmp_path / "x").write_text("1")
+    command = [*DEVSESSION, "-b", "sim:circuitpython", "fs", "sync", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, "devsession: the current directory: the file system" in done.stderr) == (
+        1,
+        True,
+    ), done
+
+
 def test_copying_there_and_back(board: Board, local: Path):
     (local / "main.py").write_text("print(1)\n")
     (local / "src/deep").mkdir(parents=True)
