@@ -1,6 +1,7 @@
 """A directory of this side, seen by programs on a board."""
 
 import hashlib
+import os
 import random
 from pathlib import Path
 
@@ -396,3 +397,11 @@ async def test_turns(metered, shown: Path, capsys: pytest.CaptureFixture[str]):
     assert rows["32 KiB in lines"] <= 1 + 3
     assert rows["write of 32 KiB"] <= 1 + 2
     assert rows["listing"] <= 1 + 2
+
+
+async def test_files_go_to_the_board_while_something_is_mounted(session: DeviceSession, tmp_path: Path):
+    await session.mount(tmp_path)
+    for data in (b"again and again " * 5000, os.urandom(50_000)):
+        await session.files.write_bytes("/beside", data)
+        session.files.invalidate()
+        assert await session.files.read_bytes("/beside") == data

@@ -140,7 +140,8 @@ async def test_a_coding_of_choice(session: DeviceSession):
         session.files.moving(coding=coding)
         await session.files.write_bytes("/file", RANDOM)
         session.files.invalidate()
-        assert await session.files.read_bytes("/file") == RANDOM
+        session.files.moving()
+    assert await session.files.read_bytes("/file") == RANDOM
     with pytest.raises(UsageError, match="there are binary, base64, hex"):
         session.files.moving(coding="uu")
 
@@ -254,6 +255,7 @@ async def test_a_board_that_reads_no_more_is_told_by_its_silence(session: Device
     )
     with pytest.raises(DeadlineError, match=r"putting /file stood still for 0.3 s"):
         await session.files.write_bytes("/file", RANDOM * 10)
+    session.files.moving()
     assert await session.files.read_bytes("/file") == RANDOM
 
 

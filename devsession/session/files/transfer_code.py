@@ -32,7 +32,7 @@ _CHECKS = {
     Check.CRC32: "from binascii import crc32 as a\n",
     Check.ADLER32: "def a(b,v):\n x=v&65535\n y=v>>16\n for v in b:\n  x=(x+v)%65521\n  y=(y+x)%65521\n return y<<16|x\n",
 }
-_CIRCUITPYTHON_SHA256 = "def k():\n import hashlib\n return hashlib.new('sha256')\n"
+_CIRCUITPYTHON_SHA256 = "import hashlib as H\ndef k():return H.new('sha256')\n"
 # For a function `a` that takes bytes and the sum so far.
 _SUM = "class k:\n v=%d\n def update(o,b):o.v=a(b,o.v)\n def digest(o):return bytes('%%08x'%%(o.v&0xffffffff),'utf-8')\n"
 _STARTS = {Check.CRC32: 0, Check.ADLER32: 1}
@@ -44,11 +44,14 @@ TAKEN = {
 }
 _GIVEN = {
     Coding.BINARY: "def u(b):return b\n",
-    Coding.BASE64: "def u(b):\n from binascii import b2a_base64 as u\n return str(u(b)[:-1],'utf-8')\n",
-    Coding.HEX: "def u(b):\n from binascii import hexlify as u\n return str(u(b),'utf-8')\n",
+    Coding.BASE64: "from binascii import b2a_base64 as j\ndef u(b):return str(j(b)[:-1],'utf-8')\n",
+    Coding.HEX: "from binascii import hexlify as j\ndef u(b):return str(j(b),'utf-8')\n",
 }
-_DEFLATE = "def d(b,z):\n from deflate import DeflateIO\n from io import BytesIO\n return DeflateIO(BytesIO(b),1,z).read()\n"
-_ZLIB = "def d(b,z):\n from zlib import decompress\n return decompress(b,-15)\n"
+# Imported before anything is on its way: where a directory of the host is mounted, an import asks there, on the same line.
+_DEFLATE = (
+    "from deflate import DeflateIO as D\nfrom io import BytesIO as N\ndef d(b,z):return D(N(b),1,z).read()\n"
+)
+_ZLIB = "from zlib import decompress as D\ndef d(b,z):return D(b,-15)\n"
 
 
 @dataclass(frozen=True, slots=True)
