@@ -177,7 +177,7 @@ class Leases:
         )
         self._say(told.SessionReleased, lease, held=time.monotonic() - lease.since, kept=keeps)
         session.suspend(lease.error)
-        if keeps and not pooled.manager.board.is_busy:
+        if keeps and not session.mounts and not pooled.manager.board.is_busy:
             self._runner.boards.ready(member)
             return None
         self._planner.go(member, BoardState.CHECKING)
@@ -217,6 +217,7 @@ class Leases:
         """Stop what a session left running, end it where it is not kept, and have the board ready for others."""
         if not pooled.is_lost:
             await pooled.silence(session, lease.error())
+            await session.unmount()
         if because is not None and lease.agent is not None and lease.agent in member.seats:
             await self._runner.boards.evict(member, lease.agent, because)
         elif because is not None:

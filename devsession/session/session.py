@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from devsession.board.board import Board
+from devsession.board.log import log
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
 from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, ResourceState
 from devsession.session.device import DeviceContext
@@ -74,6 +75,7 @@ class DeviceSession(Programs):
         self.created_at = dt.datetime.now(dt.UTC)
         self.state = SessionState()
         self.given_back: int | None = None
+        self.mounts: list[Mount] = []
         self.board_home = commons.home
         self.widths = commons.facts.widths
         self._commons = commons
@@ -146,6 +148,8 @@ class DeviceSession(Programs):
     async def mount(self, local: str | Path, remote: AnyPath = "/remote", *, writable: bool = False) -> Mount:
         """Have the board see the directory ``local`` of this side at ``remote``, until the session ends or ``await mount.release()``.
 
+        A session of a pool that is given back ends it too: the next holder of the board gets nothing of it, nor does the agent later.
+
         Programs, of whatever session, open, list and import what is in it; ``remote`` is one of the places where imports are looked for.
         They may change it only when it is ``writable``; nothing outside of it is reached, by links neither. What is asked while no program
         of devsession's runs, or from another thread, is an OSError (19, 16). A program that uses it must not read standard input itself.
@@ -213,7 +217,25 @@ class DeviceSession(Programs):
                     await asyncio.wait([self._ending])
             raise
 
-    # For the contexts and the manager
+    # For the contexts, the manager and pools
+
+    def suspend(self, refusal: Callable[[], DevsessionError]) -> None:
+        """Refuse every use from now on with the error that ``refusal`` returns, until ``resume``; what runs is not stopped by that.
+
+        What the board sees of this side it sees no more: its mounts answer nothing, whoever asks, and ``unmount`` releases them there.
+        """
+        super().suspend(refusal)
+        for mount in self.mounts:
+            mount.withdraw()
+
+    async def unmount(self) -> None:
+        """Release what is mounted, whatever goes wrong with that; it is told to the log."""
+        for mount in tuple(self.mounts):
+            try:
+                await mount.release()
+            except DevsessionError as error:
+                log.event("not unmounted", session=self.id, remote=mount.remote, why=str(error))
+        self.mounts.clear()
 
     @property
     def url(self) -> str:

@@ -58,6 +58,7 @@ class Mount:
     async def make(cls, session: DeviceSession, commons: Commons, shown: Shown, remote: str) -> Mount:
         """Have the board see a directory; raises what ``DeviceSession.mount`` does."""
         await session.ready()
+        session.check()
         if remote in commons.files.mounted:
             raise UsageError(
                 f"the board sees another directory at {remote}",
@@ -68,9 +69,10 @@ class Mount:
         mount = cls(session, commons, shown, remote)
         # Held before it is there: should that be cancelled, nobody knows whether it is.
         mount._held = [
-            session.push_cleanup(mount._close),
+            session.push_cleanup(mount.withdraw),
             session.push_on_board("mount", mount._unmounting),
         ]
+        session.mounts.append(mount)
         try:
             await mount._mount()
         except DeviceError as error:
@@ -87,6 +89,16 @@ class Mount:
             held = self._held.pop()
             if held in self._session.resources:
                 await self._session.release(held)
+        if self in self._session.mounts:
+            self._session.mounts.remove(self)
+
+    def withdraw(self) -> None:
+        """Answer nothing more of what the board asks; it sees the directory still, and gets nothing from there."""
+        if self._metadata.mounted.get(self.remote) == self._number:
+            del self._metadata.mounted[self.remote]
+        self._metadata.forget()
+        self._board.withdraw(self._number)
+        self._service.close()
 
     def _lacking(self, what: str) -> CapabilityError:
         return CapabilityError(str(self._capabilities), missing=(what,), unknown={}, board=self._session.url)
@@ -109,13 +121,6 @@ class Mount:
         arguments = f"{self._number},{encode(self.remote)},0,{self._key}"
         helper = f"__import__('__main__').{HELPER}_h"
         return f"(lambda h:h['h'].get({self._key},lambda*a:0)(h,{arguments}))({helper})"
-
-    def _close(self) -> None:
-        if self._metadata.mounted.get(self.remote) == self._number:
-            del self._metadata.mounted[self.remote]
-        self._metadata.forget()
-        self._board.withdraw(self._number)
-        self._service.close()
 
 
 def shown(local: str | Path, *, writable: bool) -> Shown:
