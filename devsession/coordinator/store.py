@@ -57,7 +57,10 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SessionError(f"cannot keep sessions in {path}: {error.strerror}", phase="store") from error
         locks = Locks()
         # Who looks whether somebody has the file has it for a moment.
         with locks.pool():

@@ -129,9 +129,13 @@ class Boards:
         await self._shut(member, Evicted.LOST)
         if member.is_made or member.is_going:
             await self._unmade(member)
-            self._runner.planner.create_at = time.monotonic() + (
-                FAILED_RETRY if member.opened_at == 0 else 0.0
+            now = time.monotonic()
+            # One that was never well, or not for long, is no reason to make the next at once.
+            self._runner.planner.create_at = now + (
+                FAILED_RETRY if now - member.opened_at < FAILED_RETRY or not member.opened_at else 0.0
             )
+            if member.opened_at:
+                self._runner.failed(PoolError(f"{member.name} was given up: {', '.join(reasons)}"))
         else:
             beyond = max(0, member.strikes - self._runner.config.strikes)
             seconds = jittered(

@@ -113,7 +113,8 @@ class Nurse:
     def happened(self, member: Member, happening: Happening) -> None:
         """Know what befell an open board; where something is being done with it, whoever does it finds out."""
         if happening is Happening.EPOCH_ENDED:
-            for seat in member.sleeping():
+            held = member.lease is not None and member.lease.is_held
+            for seat in member.sleeping() if held else list(member.seats.values()):
                 self._runner.boards.unseat(member, seat.agent, Evicted.RESET)
         elif happening is Happening.LINK_LOST:
             if member.lease is not None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
+from devsession.board.deadline import Deadline
 from devsession.errors import LeaseTimeoutError, PoolClosedError, UnknownNameError, UsageError
 from devsession.pool import events as told
 from devsession.pool.acquiring import Acquiring
@@ -198,9 +199,9 @@ class SessionPool:
         """
         if agent is not None:
             checked_session_name(agent)
-        if ttl is not None and ttl <= 0:
+        if Deadline.after(ttl).timeout == 0:
             raise UsageError(f"{ttl!r} is no time in seconds that a lease can last", phase="acquire")
-        patience = self.config.acquire_timeout if timeout is CONFIGURED else timeout
+        patience = Deadline.after(self.config.acquire_timeout if timeout is CONFIGURED else timeout).timeout
         request = Request(words(requires), agent, priority, 0.0, ttl=ttl, metadata=metadata or {})
         return Acquiring(lambda: self._acquire(request, patience), self._leases.give_back)
 
@@ -265,6 +266,9 @@ class SessionPool:
 
         Raises UsageError for sizes that cannot be.
         """
+        self._check_open()
+        if not all(size is None or isinstance(size, int) for size in (min_size, max_size)):
+            raise UsageError(f"{min_size!r} to {max_size!r} are no sizes of a pool", phase="pool")
         planner = self._planner
         low = planner.min_size if min_size is None else min_size
         high = planner.max_size if max_size is None else max_size
@@ -308,7 +312,11 @@ class SessionPool:
                 hint="the settings throttle_agent and throttle_pool say how often is often",
             )
         if wait:
-            await asyncio.sleep(wait)
+            try:
+                await asyncio.sleep(wait)
+            except asyncio.CancelledError:
+                self._leases.gone(request, "cancelled")
+                raise
             self._check_open()
         if request.requires and (lacks := self._planner.why_never(request.requires)) is not None:
             raise self._leases.impossible(request, lacks)
@@ -368,6 +376,11 @@ class SessionPool:
             f"{member.name} is {member.state.value}" + (f" ({member.reasons[0]})" if member.reasons else "")
             for member in members
             if member.lease is None and member.state is not BoardState.IDLE
+        ]
+        others += [
+            f"{member.name} is kept for {', '.join(seat.agent for seat in member.seats.values() if seat.is_pinned)} (pinned)"
+            for member in members
+            if member.lease is None and member.state is BoardState.IDLE and member.is_pinned
         ]
         failed = [f"last failure: {self._runner.failure}"] if self._runner.failure and not held else []
         return "; ".join([*held, *others, *failed]) or "there are no boards"

@@ -48,8 +48,8 @@ class PoolStore:
     cannot be written is a warning, and nothing is remembered.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path or default_path()
+    def __init__(self, path: Path | str | None = None) -> None:
+        self.path = Path(path) if path is not None else default_path()
         self._guard = threading.Lock()
         self._boards: dict[str, Remembered] = {}
         self._state: State | None = None

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 import pytest
-from boards_at_work import children, listen, told, until
+from boards_at_work import children, kill_interpreter, listen, told, until
 from pydantic import ValidationError
 
 from devsession import (
@@ -13,6 +13,7 @@ from devsession import (
     LeaseTimeoutError,
     PoolClosedError,
     PoolConfig,
+    PoolError,
     RequirementError,
     SessionPool,
     UnknownNameError,
@@ -422,3 +423,58 @@ async def test_a_pool_that_is_cancelled_while_it_opens_holds_nothing():
     with pytest.raises(asyncio.CancelledError):
         await opening
     assert not children()
+
+
+async def test_a_board_that_started_anew_between_two_leases_gives_a_new_session():
+    async with SessionPool(provider="sim:", min_size=1, max_size=1) as pool:
+        async with pool.acquire(agent="a") as session:
+            await session.exec("x = 1")
+        kill_interpreter(pool, next(iter(pool._runner.pooled)))
+        pool._runner.config.__dict__["trust"] = 0.0
+        await asyncio.sleep(0.3)
+        async with pool.acquire(agent="a") as session:
+            lease = pool.lease(session)
+            assert not lease.is_reuse
+            assert await session.eval("'x' in globals()") is False
+
+
+async def test_a_board_that_never_is_well_is_not_made_again_and_again():
+    made = []
+
+    async def probe(board: object) -> bool:
+        made.append(board)
+        return False
+
+    with pytest.raises(PoolError, match="probe found it unfit"):
+        async with SessionPool(provider="sim:", min_size=1, max_size=1, probes=[probe]):
+            raise AssertionError
+    async with SessionPool(provider="sim:", min_size=0, max_size=1, probes=[probe]) as pool:
+        with pytest.raises(LeaseTimeoutError, match="given up"):
+            async with pool.acquire(timeout=1.5):
+                raise AssertionError
+    # Each is brought back in every way there is before it is given up.
+    assert len({id(board) for board in made}) < 6
+
+
+async def test_times_and_sizes_that_are_none():
+    async with SessionPool(provider="sim:", min_size=0, max_size=1) as pool:
+        for timeout in (-1, float("nan"), "x"):
+            with pytest.raises(UsageError):
+                await pool.acquire(timeout=timeout)  # type: ignore[arg-type]
+        for ttl in (0, -1, float("nan"), "x"):
+            with pytest.raises(UsageError):
+                await pool.acquire(ttl=ttl)  # type: ignore[arg-type]
+        with pytest.raises(UsageError):
+            pool.resize(max_size="4")  # type: ignore[arg-type]
+    with pytest.raises(PoolClosedError):
+        pool.resize(max_size=2)
+
+
+async def test_a_board_that_is_kept_by_a_pin_is_told():
+    async with SessionPool(provider="sim:", min_size=1, max_size=1) as pool:
+        async with pool.acquire(agent="a") as session:
+            pool.pin("a")
+            del session
+        with pytest.raises(LeaseTimeoutError, match=r"kept for a \(pinned\)"):
+            async with pool.acquire(agent="b", timeout=0.3):
+                raise AssertionError

@@ -95,9 +95,11 @@ INTERNAL: dict[type, set[str]] = {
             "next_handle",
             "perform",
             "ready",
+            "mounts",
             "restore",
             "resume",
             "suspend",
+            "unmount",
             *COROUTINES,
             "url",
             "use",
@@ -113,7 +115,7 @@ INTERNAL: dict[type, set[str]] = {
     threads.BoardThread: {"let_go"},
     threads.DeployedThread: {*DEPLOYED, "ask", "hold", "raise_what_it_did"},
     listeners.Listeners: {"__call__", "settle"},
-    mounts.Mount: {"make"},
+    mounts.Mount: {"make", "withdraw"},
     references.Ref: {"make"},
 }
 
