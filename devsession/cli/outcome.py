@@ -6,7 +6,7 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from devsession import errors
@@ -74,6 +74,12 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
     except errors.DevsessionError as error:
         tell(error)
         code = exit_code(error)
+    except ExceptionGroup as group:
+        # Several things could not be cleaned up.
+        ours, others = group.split(errors.DevsessionError)
+        if ours is None or others is not None:
+            raise
+        code = max(_told(ours))
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
@@ -82,6 +88,16 @@ def conclude(work: Coroutine[Any, Any, int]) -> None:
         tell_unwritable(error)
         code = UNWRITABLE
     sys.exit(code)
+
+
+def _told(group: ExceptionGroup[errors.DevsessionError]) -> Iterator[int]:
+    """Tell each error of a group, and give its exit code."""
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _told(error)
+        else:
+            tell(error)
+            yield exit_code(error)
 
 
 async def _until_terminated(work: Coroutine[Any, Any, int]) -> int:

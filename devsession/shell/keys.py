@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from prompt_toolkit.filters import is_searching
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -29,8 +30,10 @@ class Typist(Protocol):
 def bindings(typist: Typist) -> KeyBindings:
     """Return what keys do beside editing."""
     keys = KeyBindings()
+    # A search in the history has keys of its own for these.
+    edits = ~is_searching
 
-    @keys.add("enter")
+    @keys.add("enter", filter=edits)
     def take_or_go_on(event: KeyPressEvent) -> None:
         buffer = event.current_buffer
         if buffer.complete_state is not None and buffer.complete_state.current_completion is not None:
@@ -40,11 +43,11 @@ def bindings(typist: Typist) -> KeyBindings:
         else:
             buffer.insert_text("\n" + indentation(buffer.document.current_line_before_cursor))
 
-    @keys.add("escape", "enter")
+    @keys.add("escape", "enter", filter=edits)
     def begin_line(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
-    @keys.add("c-c")
+    @keys.add("c-c", filter=edits)
     def interrupt(event: KeyPressEvent) -> None:
         typist.interrupt()
 

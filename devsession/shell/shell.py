@@ -101,10 +101,11 @@ class Shell:
 
     def interrupt(self) -> None:
         """Interrupt the command that runs here, else the program in the foreground; else drop the line that was begun."""
-        session = self.coordinator.foreground
+        session, was_asked = self.coordinator.foreground, self.is_asked
         if self._obeying is not None:
             self._obeying.cancel()
-        elif session is None or not session.interrupt():
+        # What was typed for the program that asked is for nobody else.
+        elif session is None or not session.interrupt() or was_asked:
             self._prompt.default_buffer.reset()
 
     def suspend(self) -> None:

@@ -101,7 +101,7 @@ class Screen:
     def key(self, name: str) -> None:
         os.write(self._master, KEYS[name])
 
-    def line(self, text: str) -> None:
+    def line(self, text: str | bytes) -> None:
         self.type(text, enter=True)
 
     def resize(self, columns: int, lines: int) -> None:

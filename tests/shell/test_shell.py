@@ -130,6 +130,30 @@ def test_ctrl_c_interrupts_the_program(shell: Screen):
     assert shell.process.poll() is None
 
 
+def test_what_was_typed_for_a_program_that_is_interrupted_is_for_nobody_else(shell: Screen):
+    shell.line("input('password: ')")
+    shell.until("password: ")
+    shell.type("hunter2")
+    shell.until("hunter2")
+    shell.key("ctrl-c")
+    shell.until("KeyboardInterrupt")
+    shell.until("main·")
+    shell.line("'still ' + 'here'")
+    shell.until("\n'still here'\n")
+
+
+def test_a_search_in_the_history_ends(shell: Screen):
+    shell.line("'found ' + 'again'")
+    shell.until("\n'found again'\n")
+    shell.type(b"\x12")
+    shell.until("I-search")
+    shell.line("again")
+    shell.until("main@sim >>> 'found ' + 'again'")
+    # The cursor is where it was found.
+    shell.line(b"\x05")
+    shell.until(lambda screen: screen.count("\n'found again'") == 2)
+
+
 def test_a_background_flood_leaves_the_line_alone(shells: Callable[..., Screen]):
     shell = shells(*TWO, prompt=START)
     shell.line("while True: print('flood' * 10)")
