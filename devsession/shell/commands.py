@@ -150,7 +150,9 @@ async def _pause(desk: Desk, name: str | None = None) -> None:
 
 
 async def _resume(desk: Desk, name: str | None = None, board: str | None = None) -> None:
-    missing = await desk.coordinator.resume(name, board=board)
+    # What it could not take to this side when it went to sleep, and what this board could not have of the rest.
+    asleep = desk.coordinator.get(name).hibernation
+    missing = (asleep.left if asleep is not None else {}) | await desk.coordinator.resume(name, board=board)
     if missing:
         await desk.tell("\n".join(f"not carried: {what}: {why}" for what, why in missing.items()))
 

@@ -40,8 +40,8 @@ def prompt(session: CoordinatedSession | None, unfinished: str) -> StyleAndTextT
     if session is None:
         return [("class:board", "no session"), ("", " > ")]
     if session.state is CoordinatedState.WAITING:
-        asked = one_line(session.prompt or "")
-        # It was printed too, as the beginning of a line.
+        # It was printed too: its last line as the beginning of one.
+        asked = one_line((session.prompt or "").rpartition("\n")[2])
         begun = unfinished.removesuffix(asked)
         return [("class:session", f"{session.name} "), ("", begun), ("class:waiting", asked or "? ")]
     before: StyleAndTextTuples = [("", f"{unfinished}\n")] if unfinished else []

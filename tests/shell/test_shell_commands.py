@@ -129,7 +129,7 @@ def test_files_and_programs_of_this_computer(shell: Screen, tmp_path: Path):
 
 def test_sessions_of_earlier_shells(shells: Callable[..., Screen]):
     first = shells()
-    first.line("kept = [1, 2.5, 'three']")
+    first.line("kept = [1, 2.5, 'three']; way = open")
     first.line("/new other")
     first.until("other@sim >>>")
     first.key("ctrl-d")
@@ -138,6 +138,7 @@ def test_sessions_of_earlier_shells(shells: Callable[..., Screen]):
     # In `other` there was nothing to keep.
     assert "sessions of earlier times: main (/resume NAME or /close NAME)" in second.display
     second.line("/resume main")
+    second.until("not carried: way: ")
     second.until("main·")
     second.line("/switch main")
     second.until("main@sim >>>")
