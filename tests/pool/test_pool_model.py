@@ -39,7 +39,11 @@ class FakeSession:
         self.namespace = 1
         self.names: dict[str, int] = {}
         self.phase = SessionPhase.ACTIVE
+        self.mounts: tuple[()] = ()
         self.refusal: Callable[[], Exception] | None = None
+
+    async def unmount(self) -> None:
+        pass
 
     def suspend(self, refusal: Callable[[], Exception]) -> None:
         self.refusal = refusal
