@@ -43,8 +43,8 @@ class Reload(BaseException):
 
 
 class CircuitConsole(Console):
-    def __init__(self, terminal, files, namespace, unmask, state, language):
-        super().__init__(terminal, files, namespace, unmask)
+    def __init__(self, terminal, files, namespace, set_mask, state, language):
+        super().__init__(terminal, files, namespace, set_mask)
         self.state = state
         self.words = TRANSLATED[language]
         self.friendly.banner = ("\r\n" + FULL_VERSION + "\r\n").encode()

@@ -87,9 +87,9 @@ class Paste(io.IOBase):
 
 
 class Console:
-    def __init__(self, terminal, files, namespace, unmask):
+    def __init__(self, terminal, files, namespace, set_mask):
         self.terminal = terminal
-        self.interrupts = Interrupts(unmask, self.reset_broken)
+        self.interrupts = Interrupts(set_mask, self.reset_broken)
         self.is_raw = False
         self.files = files
         self.namespace = namespace

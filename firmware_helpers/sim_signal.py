@@ -3,18 +3,21 @@
 import ffi
 import gc
 import micropython
+from micropython import const
 
-SIGINT = 2
-SIGALRM = 14
-# How long the table of names may be taken before that counts as busy, in microseconds. Much longer than a loaded machine keeps a process
-# waiting: an alarm while the look itself holds the table would leave it locked. A few such looks, and the board resets.
-PATIENCE = 20000
-NAME_LOOKS = 5
-# When to look at the heap again, in microseconds, and how often before the board resets: longer than the collection of a large heap.
-AGAIN = 29
-HEAP_LOOKS = 4000
+_SIGINT = const(2)
+_SIGALRM = const(14)
+_SIGINT_BIT = const(2)
+# How long a look at the table of names and at the heap may take, in microseconds. Much longer than a loaded machine keeps a process waiting:
+# an alarm while the look itself holds a lock would leave it locked. A few that hang in a row, and the board resets.
+_PATIENCE = const(20000)
+_HANGING_LOOKS = const(5)
+# When to look at the heap again, in microseconds, and how often before the board resets. A program that collects all the time is at a good
+# place for a moment between two collections only: the steps must be small and many, and together longer than the collection of a large heap.
+_AGAIN = const(20)
+_LOCKED_LOOKS = const(16000)
 # How long the check after an interruption may take, in microseconds, before the board resets: a lock that is held is held for ever.
-CHECK = 200000
+_CHECK = const(200000)
 
 libc = ffi.open(None)
 
@@ -24,23 +27,28 @@ class Busy(Exception):
 
 
 class Interrupts:
-    # `unmask` is the number of SIG_SETMASK; `reset` ends the process, as after a soft reset.
-    def __init__(self, unmask, reset):
-        self.unmask = unmask
+    # `set_mask` is the number of SIG_SETMASK; `reset` ends the process, as after a soft reset.
+    def __init__(self, set_mask, reset):
+        self.set_mask = set_mask
         self.reset = reset
         self.busy = Busy()
         self.probing = False
         self.checking = False
         self.taken = False
-        self.name_looks = 0
-        self.heap_looks = 0
+        self.hanging = 0
+        self.locked = 0
+        # How often the program itself has locked the heap.
+        self.depth = 0
         # Made now: nothing may be allocated in a handler. A string that was no name when it was made: to look it up as one takes the lock
         # of the table of names. The first look enters it there.
         self.name = bytes((98, 117, 115, 121, 63)).decode()
         getattr(self, self.name, None)
-        self.nobody = bytes(128)
+        self.blocked = bytearray(128)
         self.lock = micropython.heap_lock
         self.unlock = micropython.heap_unlock
+        self.is_automatic = gc.isenabled
+        self.never = gc.disable
+        self.automatic = gc.enable
         self.port = micropython.kbd_intr
         self.alarm = libc.func("I", "ualarm", "II")
         self.signal = libc.func("p", "signal", "iC")
@@ -51,14 +59,14 @@ class Interrupts:
         self.handler = None
         if self.jumps():
             self.handler = ffi.callback("v", self.on_signal, "i")
-            self.signal(SIGALRM, self.handler)
-            self.signal(SIGINT, self.handler)
+            self.signal(_SIGALRM, self.handler)
+            self.signal(_SIGINT, self.handler)
 
     def jumps(self):
         # Whether the port raises right in its handler. Later versions do so between two steps of the program, which needs no care.
         later = False
         try:
-            self.raising(SIGINT)
+            self.raising(_SIGINT)
             later = True
             for _ in range(2):
                 pass
@@ -67,57 +75,82 @@ class Interrupts:
         return not later
 
     def on_signal(self, number):
-        # Runs between any two instructions of the program: it must not allocate before it is sure to raise.
-        self.mask(self.unmask, self.nobody, None)
+        # Runs between any two instructions of the program: it must not allocate before it is sure to raise. Only the alarm may interrupt it,
+        # which says that a look takes too long. While the heap is locked nothing waits for it: neither a call nor a traceback.
+        self.block(_SIGINT_BIT)
+        self.lock()
         if self.probing:
-            # Only the alarm says that the look takes too long; another Ctrl-C must not end it while it holds the table itself.
-            if number == SIGALRM:
-                raise self.busy
-            return
+            raise self.busy
         if self.checking:
             self.reset()
-        if self.names_are_busy():
-            self.name_looks += 1
-        elif self.heap_is_busy():
-            self.heap_looks += 1
-            self.name_looks = 0
+        self.depth = self.unlock()
+        self.lock()
+        if self.a_look_hangs():
+            self.hanging += 1
+        elif self.heap_is_locked():
+            self.locked += 1
+            self.hanging = 0
         else:
+            self.unlock()
             self.interrupt()
-        if self.name_looks > NAME_LOOKS or self.heap_looks > HEAP_LOOKS:
+        if self.hanging > _HANGING_LOOKS or self.locked > _LOCKED_LOOKS:
             self.reset()
-        self.alarm(AGAIN, 0)
+        self.unlock()
+        # The next look comes after the return from this one: looks within looks would fill the stack.
+        self.block(255)
+        self.alarm(_AGAIN, 0)
+
+    def block(self, bits):
+        # For the sixteen signals that have a number below 17, which these are among.
+        self.blocked[0] = self.blocked[1] = bits
+        self.mask(self.set_mask, self.blocked, None)
 
     def interrupt(self):
-        self.name_looks = self.heap_looks = 0
+        self.hanging = self.locked = 0
         self.taken = True
         self.port(3)
         try:
-            self.raising(SIGINT)
+            self.block(0)
+            self.raising(_SIGINT)
         finally:
-            self.signal(SIGINT, self.handler)
+            self.signal(_SIGINT, self.handler)
 
-    def names_are_busy(self):
-        busy = False
-        self.lock()
+    def a_look_hangs(self):
+        # As it does for ever where the program has the table of names, or is about to have the lock of the heap, or just gives it back. It
+        # must not collect meanwhile: the alarm would end that half done.
+        automatic = self.is_automatic()
+        self.never()
+        hangs = False
         try:
             self.probing = True
-            self.alarm(PATIENCE, 0)
+            self.alarm(_PATIENCE, 0)
             getattr(self, self.name, None)
-            self.alarm(0, 0)
-            self.probing = False
+            self.unlock()
+            object()
         except Busy:
-            self.probing = False
-            self.mask(self.unmask, self.nobody, None)
-            busy = True
-        self.unlock()
-        return busy
+            hangs = True
+            self.block(_SIGINT_BIT)
+        except MemoryError:
+            pass
+        self.alarm(0, 0)
+        self.probing = False
+        self.lock()
+        while self.unlock() > self.depth:
+            pass
+        self.lock()
+        if automatic:
+            self.automatic()
+        return hangs
 
-    def heap_is_busy(self):
+    def heap_is_locked(self):
+        self.unlock()
+        locked = False
         try:
             object()
         except MemoryError:
-            return True
-        return False
+            locked = True
+        self.lock()
+        return locked
 
     def check(self):
         # After a program that was interrupted, before anything is allocated: resets the board unless heap, names and C library work.
@@ -125,7 +158,7 @@ class Interrupts:
             return
         self.taken = False
         self.checking = True
-        self.alarm(CHECK, 0)
+        self.alarm(_CHECK, 0)
         gc.collect()
         try:
             getattr(self, self.name, None)

@@ -5,7 +5,7 @@ import collections
 import random
 
 import pytest
-from console import HELP, PROMPT, RAW, Console
+from console import PROMPT, RAW, Console
 
 PROGRAMS = {
     "allocates": "a = []\nwhile True:\n a.append(bytearray(50))\n if len(a) > 2000: a = []\n",
@@ -21,7 +21,7 @@ EACH = 50
 # A Ctrl-C in the first milliseconds of a command is eaten as data, as on boards: it is repeated.
 REPEAT = 0.3
 # The program has ended; a reset that the board came back from in raw mode; one where the interpreter was gone and a new one was started.
-ENDS = (b"\x04>", RAW, HELP + PROMPT)
+ENDS = (b"\x04>", RAW, b"\r\n" + PROMPT)
 USABLE = "x = [i for i in range(2000)]\nprint(sum(x))"
 
 
@@ -41,7 +41,7 @@ async def interrupt(board: Console) -> bytes:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-async def test_interrupted_at_random_moments(raw: Console, name: str, record_property):
+async def test_interrupted_at_random_moments(raw: Console, name: str):
     chance = random.Random(name)
     seen: collections.Counter[str] = collections.Counter()
     for _ in range(EACH):
@@ -56,8 +56,8 @@ async def test_interrupted_at_random_moments(raw: Console, name: str, record_pro
             if answer.endswith(PROMPT):
                 await raw.enter_raw()
         assert await raw.run(USABLE) == ("1999000\n", "")
-    record_property("interrupts", dict(seen))
-    assert seen["interrupted"] > EACH * 0.8, seen
+    print(f"{name}: {dict(seen)}")
+    assert seen["interrupted"] > EACH * 0.9, seen
 
 
 async def test_interrupts_at_the_prompt_and_around_the_end_of_a_program(raw: Console):
