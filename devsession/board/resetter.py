@@ -25,7 +25,7 @@ from devsession.errors import (
     RemoteProtocolError,
 )
 from devsession.protocol.commands import Command
-from devsession.protocol.entry import EAGER, PATIENT
+from devsession.protocol.entry import EAGER, GREETING, PATIENT
 from devsession.protocol.events import Ending, Finished, Output, Rebooted
 from devsession.protocol.source import Mode
 from devsession.protocol.titles import TitleFilter
@@ -36,7 +36,8 @@ MAIN_TIME = 0.5
 REFUSAL_TIME = 0.25
 # How long to wait for a sign of life after a reset that is not announced: boot.py and main.py may print nothing.
 SIGN_TIME = 3.0
-_PROMPT = r">>> \Z|REPL\.|to reload\."
+# The prompt of the new start, with its greeting: one of the REPL that was left before a soft reset may still be on its way.
+_PROMPT = GREETING.decode() + r"(?s:.*)>>> \Z|REPL\.|to reload\."
 _BOOTLOADERS = {
     "machine": b"import machine\nmachine.bootloader()",
     "microcontroller": b"import microcontroller as m\nm.on_next_reset(m.RunMode.BOOTLOADER)\nm.reset()",

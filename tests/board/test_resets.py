@@ -62,6 +62,16 @@ async def test_a_main_that_goes_on_is_interrupted_and_that_is_told(files: Path, 
         assert await board.eval("6 * 7") == 42
 
 
+@pytest.mark.parametrize(("url", "name"), [("sim:", "main.py"), ("sim:circuitpython", "code.py")])
+async def test_a_main_that_soon_ends_is_waited_for(tmp_path: Path, url: str, name: str):
+    # Longer than the prompt of the REPL that was left takes to come, and the first silence of an attach.
+    (tmp_path / name).write_text("import time\nprint('begun')\ntime.sleep(0.4)\nprint('done')\n")
+    async with connect(f"{url}?root={tmp_path}") as board:
+        report = await board.reset(Reset.SOFT)
+        assert report.main is Ran.RAN
+        assert "begun\r\ndone\r\n" in report.printed
+
+
 @pytest.mark.parametrize("kind", [Reset.SOFT, Reset.MACHINE, Reset.LINE])
 async def test_boot_leaves_main_alone_until_attach(files: Path, kind: Reset):
     (files / "main.py").write_text(
