@@ -39,7 +39,7 @@ class Exchange:
         grant: int = 0,
         take: Callable[[bytes], None] | None = None,
     ) -> None:
-        self.patience = patience
+        self._patience = patience
         self._chunks = chunks
         self._grant = grant
         self._take = take
@@ -80,7 +80,7 @@ class Exchange:
         self._moved = time.monotonic()
         try:
             while not ended.done():
-                left = self._moved + self.patience - time.monotonic()
+                left = self._moved + self._patience - time.monotonic()
                 if left <= 0:
                     raise TimeoutError
                 pending = {ended} if sending.done() else {ended, sending}

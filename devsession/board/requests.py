@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from devsession.board.log import log
-from devsession.protocol import requests
-from devsession.protocol.requests import GIVEN_UP, ONE_WAY, Request
+
+if TYPE_CHECKING:
+    from devsession.protocol.requests import Request
 
 # Answers one request, in the form that its board takes: whole, at once, and whatever was asked.
-Service = Callable[[Request], bytes]
+Service = Callable[["Request"], bytes]
 
 
 class Requests:
@@ -38,18 +40,21 @@ class Requests:
 
     def answer(self, payload: bytes) -> bytes:
         """Return what is to be sent for a request; empty for what is none, and where nobody is asked."""
+        # Most programs ask for nothing.
+        from devsession.protocol import requests
+
         request = requests.parse(payload)
         if request is None:
             log.event("no request", said=payload[:80])
             return b""
-        if request.number == GIVEN_UP:
+        if request.number == requests.GIVEN_UP:
             self._given_up = True
             return b""
         service = self._services.get(request.service)
         if service is None:
             return b""
         answer = service(request)
-        if request.number == ONE_WAY:
+        if request.number == requests.ONE_WAY:
             return b""
         self._answered = True
         return answer

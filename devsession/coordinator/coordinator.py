@@ -18,6 +18,7 @@ from devsession.coordinator.roster import Roster
 from devsession.coordinator.session import CoordinatedSession
 from devsession.coordinator.states import CoordinatedState, SessionEvent, SessionEventKind
 from devsession.errors import SessionError, UsageError
+from devsession.session.cleanup import tell_failures
 from devsession.session.manager import DeviceSessionManager
 
 if TYPE_CHECKING:
@@ -83,11 +84,7 @@ class MultiSessionCoordinator(Roster):
         try:
             await self.end()
         except ExceptionGroup as failures:
-            if error is None:
-                raise
-            error.add_note(
-                f"and ending the sessions failed: {[str(failure) for failure in failures.exceptions]}"
-            )
+            tell_failures(failures, error, "ending the sessions")
 
     @property
     def boards(self) -> tuple[str, ...]:

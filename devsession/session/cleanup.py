@@ -57,6 +57,13 @@ class Held:
     state: ResourceState = ResourceState.ACTIVE
 
 
+def tell_failures(failures: ExceptionGroup[Exception], error: BaseException | None, what: str) -> None:
+    """Raise what clean-ups raised; or note it on the ``error`` that ended the block, which is what its caller wants to know."""
+    if error is None:
+        raise failures
+    error.add_note(f"and {what} failed: {[str(failure) for failure in failures.exceptions]}")
+
+
 class CleanupStack:
     """What one session has to clean up, in the order in which it came."""
 

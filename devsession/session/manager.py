@@ -16,7 +16,7 @@ from devsession.links import connect
 from devsession.protocol.records import NONCE_BITS
 from devsession.protocol.source import MAIN
 from devsession.session.checks import checked_operation, checked_session_name
-from devsession.session.cleanup import CleanupStack
+from devsession.session.cleanup import CleanupStack, tell_failures
 from devsession.session.executor import Methods
 from devsession.session.files.metadata import FileMetadata
 from devsession.session.homes import BoardHome
@@ -97,9 +97,7 @@ class DeviceSessionManager(ManagedBoard):
         try:
             await self.close()
         except ExceptionGroup as failures:
-            if error is None:
-                raise
-            error.add_note(f"and closing failed: {[str(failure) for failure in failures.exceptions]}")
+            tell_failures(failures, error, "closing")
 
     async def close(self) -> None:
         """End every session, the last made first, one after the other, and close the link; closing again does nothing.

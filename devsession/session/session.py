@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from devsession.board.board import Board
 from devsession.board.log import log
 from devsession.errors import DevsessionError, LinkError, SessionEndedError
-from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, ResourceState
+from devsession.session.cleanup import CLEANUP_TIMEOUT, Held, Resource, ResourceState, tell_failures
 from devsession.session.device import DeviceContext
 from devsession.session.executor import Executor
 from devsession.session.facts import Facts
@@ -129,12 +129,7 @@ class DeviceSession(Programs):
         try:
             await self.end()
         except ExceptionGroup as failures:
-            # What went wrong in the block is what the caller wants to know; the clean-up's failures go with it.
-            if error is None:
-                raise
-            error.add_note(
-                f"and cleaning up session {self.name} failed: {[str(e) for e in failures.exceptions]}"
-            )
+            tell_failures(failures, error, f"cleaning up session {self.name}")
 
     # What is given back
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from devsession.errors import DeviceError, LinkError, UsageError
 from devsession.session.files import file_code, paths
+from devsession.session.files.file_access import TREE_TIMEOUT
 from devsession.session.files.looking import FileLooking
 from devsession.session.files.metadata import FileFacts, FileStat
 from devsession.session.files.opened import DeviceFile
@@ -15,8 +16,6 @@ from devsession.session.files.paths import AnyPath
 from devsession.session.files.sources import checked_content
 
 _ENOENT, _EEXIST = 2, 17
-# For what takes its time with every file of a tree, in seconds.
-TREE_TIMEOUT = 120.0
 
 
 class FileChanging(FileLooking):

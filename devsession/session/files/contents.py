@@ -21,7 +21,7 @@ from devsession.session.files import file_code, paths
 from devsession.session.files.file_access import FileAccess, piece_size
 from devsession.session.files.metadata import FileStat
 from devsession.session.files.sources import Source, content
-from devsession.session.files.transfer import PATIENCE, Outgoing, Transfer, Wanted
+from devsession.session.files.transfer import PATIENCE, Outgoing, Transfer, Wanted, nobody
 from devsession.session.files.transfer_code import form_of
 from devsession.session.files.writing import Writing
 
@@ -34,10 +34,6 @@ REQUEST_MOST = 1024
 _ENOSPC = 28
 # What the board has to have to put a file in the place of another in one program.
 _FUNCTIONS = frozenset({"stat", "statvfs", "rename", "remove", "mkdir"})
-
-
-def _nobody(_: int) -> None:
-    """Tell nobody."""
 
 
 class Contents:
@@ -59,7 +55,7 @@ class Contents:
         *,
         in_place: bool = False,
         append: bool = False,
-        sent: Callable[[int], object] = _nobody,
+        sent: Callable[[int], object] = nobody,
     ) -> FileStat:
         """Put what ``source`` gives into the file ``path``, and return what is there now.
 
@@ -92,7 +88,7 @@ class Contents:
             raise _explained(error, in_place=to == path) from error.__cause__
 
     async def store_many(
-        self, files: Sequence[tuple[str, Source | None]], sent: Callable[[int], object] = _nobody
+        self, files: Sequence[tuple[str, Source | None]], sent: Callable[[int], object] = nobody
     ) -> None:
         """Put many files, each whole or not at all, in as few turns as their bytes need; ``None`` stands for a directory.
 

@@ -15,7 +15,7 @@ from devsession.session.files.getting import Getting
 from devsession.session.files.local_tree import ALWAYS_EXCLUDED, LocalFile, LocalTree
 from devsession.session.files.paths import AnyPath
 from devsession.session.files.patterns import Patterns
-from devsession.session.files.sending import Sending, Tell
+from devsession.session.files.sending import Moved, Sending, Tell
 from devsession.session.files.sync_plan import Comparison, SyncPlan
 from devsession.session.files.trees import Entry
 
@@ -47,7 +47,7 @@ class DeviceFiles(FileChanging):
         root = await self._access.root(remote)
         if not _is_folder(local):
             folder, name = posixpath.split(root)
-            sending = Sending(self._access, self._contents, folder, progress, _size(local))
+            sending = Sending(self._access, self._contents, folder, Moved(progress, _size(local)))
             await sending.send({name: LocalFile(local, _size(local))})
             return
         tree = LocalTree.of(local, exclude)
@@ -63,7 +63,10 @@ class DeviceFiles(FileChanging):
                     phase="files",
                 )
         sending = Sending(
-            self._access, self._contents, root, progress, sum(file.size for file in tree.files.values())
+            self._access,
+            self._contents,
+            root,
+            Moved(progress, sum(file.size for file in tree.files.values())),
         )
         await self._make_root(root, tree.folders)
         await sending.make(path for path in tree.folders if path not in there)
@@ -80,11 +83,11 @@ class DeviceFiles(FileChanging):
         local = Path(local)
         _, path = await self._access.settle(remote)
         if path not in {"", "/"} and not (stat := await self.stat(path)).is_dir:
-            await Getting(self._access, self._contents, progress, stat.size).file(path, local)
+            await Getting(self._access, self._contents, Moved(progress, stat.size)).file(path, local)
             return
         path, entries = await self._tree(path or "/")
         total = sum(entry.size for entry in entries.values() if not entry.is_dir)
-        await Getting(self._access, self._contents, progress, total).tree(path, entries, local)
+        await Getting(self._access, self._contents, Moved(progress, total)).tree(path, entries, local)
 
     async def sync(
         self,
@@ -128,7 +131,7 @@ class DeviceFiles(FileChanging):
             show(plan)
         if dry_run or plan.is_empty:
             return plan
-        sending = Sending(self._access, self._contents, root, progress, plan.size)
+        sending = Sending(self._access, self._contents, root, Moved(progress, plan.size))
         await sending.remove(plan.delete, [path for path in plan.delete if (there or {})[path].is_dir])
         if there is None:
             await self._make_root(root, plan.folders)

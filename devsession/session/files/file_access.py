@@ -28,6 +28,8 @@ _READ_LEAST = 16
 # Likewise for a page of a listing: an entry takes about 64 bytes as text.
 ENTRY_SHARE = 512
 ENTRIES_MOST = 256
+# For what takes its time with every file of a tree, in seconds.
+TREE_TIMEOUT = 120.0
 _ENOENT, _ENOTDIR = 2, 20
 
 

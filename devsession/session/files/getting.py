@@ -12,26 +12,24 @@ from devsession.session.files.file_access import FileAccess
 from devsession.session.files.local_names import LocalNames
 from devsession.session.files.local_writing import LocalWriting, is_regular, unwritable
 from devsession.session.files.metadata import FileStat
-from devsession.session.files.sending import Progress, Tell
+from devsession.session.files.sending import Moved
 from devsession.session.files.trees import Entry
 
 
 class Getting:
-    """Brings files of a board; ``tell`` is called with each step, if there is somebody to tell."""
+    """Brings files of a board."""
 
-    def __init__(self, access: FileAccess, contents: Contents, tell: Tell | None, total: int) -> None:
+    def __init__(self, access: FileAccess, contents: Contents, moved: Moved) -> None:
         self._access = access
         self._contents = contents
-        self._tell = tell
-        self._total = total
-        self._done = 0
+        self._moved = moved
 
     async def file(self, remote: str, local: Path) -> None:
         """Bring one file; what was at ``local`` stays until it is whole."""
         async with self._access.alone(remote), LocalWriting(local) as file:
             async for piece in self._contents.fetch(remote):
                 await file.write(piece)
-                self._moved(remote, len(piece))
+                self._moved.add(remote, len(piece))
 
     async def tree(self, remote: str, entries: dict[str, Entry], local: Path) -> None:
         """Bring what is in a directory; all names are looked at before any file is written. Raises UnsafeNameError."""
@@ -56,12 +54,7 @@ class Getting:
                 async for stat, data in found:
                     async with LocalWriting(small[stat.path][1]) as file:
                         await file.write(data)
-                    self._moved(stat.path, len(data))
-
-    def _moved(self, path: str, size: int) -> None:
-        self._done += size
-        if self._tell is not None:
-            self._tell(Progress(path, self._done, max(self._total, self._done)))
+                    self._moved.add(stat.path, len(data))
 
 
 def _places(local: Path, entries: dict[str, Entry], board: str) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from devsession.errors import DeviceError, UsageError
 from devsession.session.files import file_code
 from devsession.session.files.contents import Contents
-from devsession.session.files.file_access import FileAccess
+from devsession.session.files.file_access import TREE_TIMEOUT, FileAccess
 from devsession.session.files.local_tree import LocalFile
 
 # Files of so many bytes together are sent at once: what fails then is known to be one of them.
@@ -18,8 +18,6 @@ TOGETHER = 256 * 1024
 # So many bytes of heap hold one byte of a list of paths: it is there as a command, as text, and as objects.
 _HEAP_SHARE = 16
 _LIST_MOST = 8 * 1024
-# For what takes its time with every file, in seconds.
-TREE_TIMEOUT = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +32,29 @@ class Progress:
 Tell = Callable[[Progress], object]
 
 
-class Sending:
-    """Puts files below ``root`` on a board; ``tell`` is called with each step, if there is somebody to tell."""
+class Moved:
+    """How much of ``total`` bytes has moved; ``tell`` is called with each step, if there is somebody to tell."""
 
-    def __init__(
-        self, access: FileAccess, contents: Contents, root: str, tell: Tell | None, total: int
-    ) -> None:
-        self._access = access
-        self._contents = contents
-        self._root = root
+    def __init__(self, tell: Tell | None, total: int) -> None:
         self._tell = tell
         self._total = total
         self._done = 0
+
+    def add(self, path: str, size: int) -> None:
+        """Know that so many bytes more of a file moved."""
+        self._done += size
+        if self._tell is not None:
+            self._tell(Progress(path, self._done, max(self._total, self._done)))
+
+
+class Sending:
+    """Puts files below ``root`` on a board."""
+
+    def __init__(self, access: FileAccess, contents: Contents, root: str, moved: Moved) -> None:
+        self._access = access
+        self._contents = contents
+        self._root = root
+        self._moved = moved
 
     async def make(self, folders: Iterable[str]) -> None:
         """Make directories, outer ones first."""
@@ -77,7 +86,7 @@ class Sending:
         facts = await self._access.facts()
         # Where the board cannot rename, sending again what is there means to write over it.
         in_place = "rename" not in facts.functions
-        steps = _Steps(places, self._moved)
+        steps = _Steps(places, self._moved.add)
         if len(places) > 1 and not in_place:
             await self._contents.store_many(
                 [(place, file.content) for place, file in places.items()], steps.sent
@@ -87,11 +96,6 @@ class Sending:
         for place, file in places.items():
             await self._contents.store(place, file.content, in_place=in_place, sent=steps.sent)
             steps.sent_file(place)
-
-    def _moved(self, path: str, size: int) -> None:
-        self._done += size
-        if self._tell is not None:
-            self._tell(Progress(path, self._done, max(self._total, self._done)))
 
     async def _place(self, path: str) -> str:
         return (await self._access.settle(posixpath.join(self._root, path)))[1]

@@ -27,7 +27,7 @@ _OF_DAMAGE = frozenset({"ValueError", "UnicodeError", "EOFError"})
 _Attempt = tuple[Program, str, Exchange]
 
 
-def _nobody(_: int) -> None:
+def nobody(_: int) -> None:
     """Tell nobody."""
 
 
@@ -62,7 +62,7 @@ class Transfer:
         self._patience = patience
 
     async def put(
-        self, files: Sequence[Outgoing], what: str, sent: Callable[[int], object] = _nobody
+        self, files: Sequence[Outgoing], what: str, sent: Callable[[int], object] = nobody
     ) -> tuple[int, ...]:
         """Put files on the board, and return mode, size and time of the last; ``what`` is what messages call them.
 
