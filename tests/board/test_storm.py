@@ -30,7 +30,7 @@ from devsession.transport.faults import FaultyTransport
 from devsession.transport.recording import Direction
 
 WHOLE = bool(os.environ.get("DEVSESSION_SOAK"))
-FAULTS = 2000 if WHOLE else 300
+FAULTS = 2000 if WHOLE else 200
 SEED = os.environ.get("DEVSESSION_SEED")
 BOARDS = 32
 # Limits of the recovery, in seconds, shorter than by default: a storm waits for them often.

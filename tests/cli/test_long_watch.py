@@ -11,7 +11,7 @@ import pytest
 
 pytestmark = pytest.mark.soak
 
-SECONDS = 600 if os.environ.get("DEVSESSION_SOAK") else 15
+SECONDS = 600 if os.environ.get("DEVSESSION_SOAK") else 6
 # 100 lines of 100 bytes each tenth of a second: 100 KB/s.
 MAIN = (
     "import time\nn = 0\nbegun = time.ticks_ms()\nwhile True:\n"
