@@ -126,13 +126,14 @@ class Interrupts:
             self.alarm(_PATIENCE, 0)
             getattr(self, self.name, None)
             self.unlock()
-            object()
+            try:
+                object()
+            except MemoryError:
+                pass
+            self.alarm(0, 0)
         except Busy:
             hangs = True
             self.block(_SIGINT_BIT)
-        except MemoryError:
-            pass
-        self.alarm(0, 0)
         self.probing = False
         self.lock()
         while self.unlock() > self.depth:
