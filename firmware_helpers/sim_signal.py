@@ -46,9 +46,6 @@ class Interrupts:
         self.blocked = bytearray(128)
         self.lock = micropython.heap_lock
         self.unlock = micropython.heap_unlock
-        self.is_automatic = gc.isenabled
-        self.never = gc.disable
-        self.automatic = gc.enable
         self.port = micropython.kbd_intr
         self.alarm = libc.func("I", "ualarm", "II")
         self.signal = libc.func("p", "signal", "iC")
@@ -118,8 +115,8 @@ class Interrupts:
     def a_look_hangs(self):
         # As it does for ever where the program has the table of names, or is about to have the lock of the heap, or just gives it back. It
         # must not collect meanwhile: the alarm would end that half done.
-        automatic = self.is_automatic()
-        self.never()
+        automatic = gc.isenabled()
+        gc.disable()
         hangs = False
         try:
             self.probing = True
@@ -140,7 +137,7 @@ class Interrupts:
             pass
         self.lock()
         if automatic:
-            self.automatic()
+            gc.enable()
         return hangs
 
     def heap_is_locked(self):
