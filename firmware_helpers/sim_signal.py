@@ -43,7 +43,8 @@ class Interrupts:
         # of the table of names. The first look enters it there.
         self.name = bytes((98, 117, 115, 121, 63)).decode()
         getattr(self, self.name, None)
-        self.blocked = bytearray(128)
+        # The signals that are blocked, a bit for each: no system looks at more than 64 of them.
+        self.blocked = bytearray(8)
         self.lock = micropython.heap_lock
         self.unlock = micropython.heap_unlock
         self.port = micropython.kbd_intr

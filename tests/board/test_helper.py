@@ -30,8 +30,9 @@ async def test_a_small_heap_gets_it_in_parts(capsys: pytest.CaptureFixture[str])
         free = await board.eval("__import__('gc').mem_free()")
     with capsys.disabled():
         print(f"\n  first execs with little heap: {rows[0]}, {rows[1]}; then {free} bytes are free")
-    # The first tries it whole, and may find the board started anew by that; it is known then.
-    assert rows[0].turns in {9, 15}
+    # The first tries it whole. There is too little memory to run it (9 turns), or to hold it (10), or the board starts anew by that (15); it
+    # is known then.
+    assert rows[0].turns in {9, 10, 15}
     assert rows[1].turns == 8
 
 
