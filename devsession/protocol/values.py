@@ -24,7 +24,16 @@ _INT_PIECE = 4000
 
 _INT = re.compile(r"-?\d+")
 _FLOAT = re.compile(r"@([0-9a-f]{16})")
-_STRING = re.compile(r"""b?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")""", re.DOTALL)
+# What follows a backslash in what a board writes; Python takes more, with warnings.
+_ESCAPED = r"""[\\'"nrt]|x[0-9a-fA-F]{2}"""
+_WIDE = _ESCAPED + r"|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}"
+
+
+def _quoted(escaped: str) -> str:
+    return rf"""(?:'(?:[^'\\]|\\(?:{escaped}))*'|"(?:[^"\\]|\\(?:{escaped}))*")"""
+
+
+_STRING = re.compile(f"b{_quoted(_ESCAPED)}|{_quoted(_WIDE)}")
 _WORD = re.compile(r"[A-Za-z]+")
 _CONSTANTS: dict[str, Any] = {"None": None, "True": True, "False": False}
 

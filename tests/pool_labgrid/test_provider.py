@@ -273,7 +273,8 @@ def test_the_holder_of_a_lease_is_told_of_its_loss_and_the_board_comes_back_to_t
     farm.kill("exporter")
     with pytest.raises(RefusedError) as lost:
         one.answer()
-    assert lost.value.kind in {"LeaseLost", "LinkLostError"}
+    # The last: between two of its programs, before the board said that the next has begun.
+    assert lost.value.kind in {"LeaseLost", "LinkLostError", "UncertainExecutionError"}
     with pytest.raises(RefusedError, match="LeaseLost"):
         one.do("use", "anna", "print(1)")
     farm.restart("exporter")

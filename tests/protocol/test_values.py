@@ -98,6 +98,15 @@ def test_depth_is_bounded():
         parse("[" * 100_000)
 
 
+@pytest.mark.parametrize(
+    "escape", [r"\8", r"\777", r"\N{DIGIT ONE}", r"\q", r"\x4", r"\u12", r"\U00110000", "\\\n"]
+)
+def test_an_escape_that_no_board_writes_is_refused(escape: str):
+    for text in (f"'{escape}'", f'b"{escape}"', "b'\\u0041'"):
+        with pytest.raises(RemoteProtocolError):
+            parse(text)
+
+
 @given(st.text(alphabet="[](){}:,'\"b\\@0123456789abcdefghijklmnopqrstuvwxyz -", max_size=60))
 def test_arbitrary_text_is_a_value_or_an_error(text: str):
     try:
