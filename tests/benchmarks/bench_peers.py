@@ -7,37 +7,27 @@ on a real port (that figure is told too). Rounds are interleaved, ratios are tak
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from mpremote.transport_serial import SerialTransport as MpremoteTransport
 
 from devsession import connect
 
+sys.path.append(str(Path(__file__).parents[1]))
+
+from serving import served
+
 BIN = Path(sys.executable).parent
 # As a user has it: Python keeps what it compiled, of a project installed editable too.
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-
-
-@contextlib.contextmanager
-def served(directory: str) -> Iterator[str]:
-    link = f"{directory}/board"
-    command = [BIN / "devsession", "sim", "serve", "--path", link]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        server.stdout.readline()
-        try:
-            yield link
-        finally:
-            server.terminate()
 
 
 def with_devsession(port: str) -> None:
@@ -83,7 +73,7 @@ def compare(title: str, port: str, contenders: dict[str, Callable[[str], None]])
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as directory, served(directory) as port:
+    with tempfile.TemporaryDirectory() as directory, served("--path", port := f"{directory}/board"):
         compare(
             "in one process: attach, exec, detach",
             port,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from farm import BOARDS, PYTHON, ROOT, START_TIMEOUT, Client, Farm
+from user_runs import starting
 
 Start = Callable[..., subprocess.Popen[str]]
 LIMIT = 90
@@ -46,34 +47,19 @@ def start(farm: Farm, client: Callable[..., Client], tmp_path: Path) -> Iterator
     for name in BOARDS:
         one.wait_for(name)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    begun: list[subprocess.Popen[str]] = []
+    options = ("-q", "-rs", "-p", "no:cacheprovider")
+    with starting(tmp_path) as begin:
 
-    def starter(source: str, *arguments: str, locks: str = "locks") -> subprocess.Popen[str]:
-        (tmp_path / "test_user.py").write_text("import pytest\n" + source)
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "COV_"))}
-        begun.append(
-            subprocess.Popen(
-                [PYTHON, "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", *arguments],
-                cwd=tmp_path,
-                env={
-                    **own,
-                    "PYTHONPATH": str(ROOT),
-                    "LG_COORDINATOR": farm.address,
-                    "DEVSESSION_LOCK_DIR": str(tmp_path / locks),
-                },
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
-        )
-        return begun[-1]
+        def starter(source: str, *arguments: str, locks: str = "locks") -> subprocess.Popen[str]:
+            (tmp_path / "test_user.py").write_text("import pytest\n" + source)
+            variables = {
+                "PYTHONPATH": str(ROOT),
+                "LG_COORDINATOR": farm.address,
+                "DEVSESSION_LOCK_DIR": str(tmp_path / locks),
+            }
+            return begin([PYTHON, "-m", "pytest", *options, *arguments], variables)
 
-    yield starter
-    for process in begun:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        yield starter
 
 
 def outcome(process: subprocess.Popen[str]) -> str:

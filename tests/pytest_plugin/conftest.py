@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from user_runs import LIMIT, Outcome, Run, environment
+from user_runs import LIMIT, Outcome, Run, starting
 
 
 @pytest.fixture
@@ -28,28 +25,11 @@ def own_locks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def start(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    begun: list[subprocess.Popen[str]] = []
-
-    def starter(*arguments: str, **variables: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:cov", *arguments]
-        begun.append(
-            subprocess.Popen(
-                command,
-                cwd=folder,
-                env=environment() | variables,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+    options = ("-q", "-p", "no:cacheprovider", "-p", "no:cov")
+    with starting(folder) as begin:
+        yield lambda *arguments, **variables: begin(
+            [sys.executable, "-m", "pytest", *options, *arguments], variables
         )
-        return begun[-1]
-
-    yield starter
-    for process in begun:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 @pytest.fixture

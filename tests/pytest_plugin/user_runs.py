@@ -8,8 +8,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 LIMIT = 100
 
@@ -36,6 +37,34 @@ def environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(("DEVSESSION", "PYTEST_", "COV_")) or key == "DEVSESSION_MICROPYTHON"
     }
+
+
+@contextlib.contextmanager
+def starting(folder: Path) -> Iterator[Callable[[Sequence[str], Mapping[str, str]], subprocess.Popen[str]]]:
+    """Start commands in ``folder``, each with the variables given and leader of a group of processes, which ends with the block."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def start(command: Sequence[str], variables: Mapping[str, str]) -> subprocess.Popen[str]:
+        begun.append(
+            subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment() | variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return begun[-1]
+
+    try:
+        yield start
+    finally:
+        for process in begun:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
 
 
 @contextlib.contextmanager
